@@ -1,0 +1,2 @@
+//! A swarm of bots.
+fn main() {}

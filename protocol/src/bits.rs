@@ -1,0 +1,329 @@
+//! Bits: a writer, a reader, and the one variable-length code of chunks.
+//!
+//! Bits fill bytes from the least significant up, and a multi-bit value is
+//! written from its least significant bit up. So `put(0b101, 3)` followed by
+//! `put(0b11, 2)` gives the byte `0b000_11_101`.
+//!
+//! The variable-length code is exponential Golomb of order `k` with an escape:
+//!
+//! ```text
+//! v < escape range     q zeros, a one, then the low k+q bits of v + 2^k
+//!                      (q is such that v + 2^k has k+q+1 bits)
+//! escape               `escape` zeros, and whatever the caller puts next
+//! ```
+//!
+//! Nothing here allocates beyond the writer's own buffer, and the reader
+//! answers zeros past its end: callers ask [`BitReader::overrun`] once a record.
+
+/// Writes bits to a growing buffer that it keeps between uses.
+#[derive(Debug, Default)]
+pub struct BitWriter {
+    /// Whole words that are done.
+    bytes: Vec<u8>,
+    /// The word under way; bits at `used` and above are zero.
+    word: u64,
+    /// Bits of `word` in use, below 64.
+    used: u32,
+}
+
+impl BitWriter {
+    /// Forgets the contents, keeps the memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.word = 0;
+        self.used = 0;
+    }
+
+    /// How many bits were written.
+    pub fn bits(&self) -> usize {
+        self.bytes.len() * 8 + self.used as usize
+    }
+
+    /// Writes the low `bits` of `value`, which has no other bits set.
+    #[inline]
+    pub fn put(&mut self, value: u64, bits: u32) {
+        debug_assert!(bits <= 64 && (bits == 64 || value >> bits == 0), "{value} in {bits} bits");
+        self.word |= value << self.used;
+        let used = self.used + bits;
+        if used < 64 {
+            self.used = used;
+        } else {
+            self.bytes.extend_from_slice(&self.word.to_le_bytes());
+            self.word = if self.used == 0 { 0 } else { value >> (64 - self.used) };
+            self.used = used - 64;
+        }
+    }
+
+    /// Writes one bit.
+    #[inline]
+    pub fn flag(&mut self, set: bool) {
+        self.put(u64::from(set), 1);
+    }
+
+    /// Writes `value` with order `k`, or nothing: `false` says that it would
+    /// take `escape` or more zeros, and those zeros were written.
+    #[inline]
+    pub fn golomb(&mut self, value: u64, k: u32, escape: u32) -> bool {
+        let sum = u128::from(value) + (1u128 << k);
+        let q = 127 - sum.leading_zeros() - k;
+        if q >= escape {
+            self.put(0, escape);
+            return false;
+        }
+        let low = k + q;
+        let tail = (sum as u64) & mask(low);
+        if 2 * q + 1 + k <= 64 {
+            self.put((tail << 1 | 1) << q, 2 * q + 1 + k);
+        } else {
+            self.put(1 << q, q + 1);
+            self.put(tail, low);
+        }
+        true
+    }
+
+    /// Writes whole bytes, at whatever bit the writer stands.
+    pub fn slice(&mut self, bytes: &[u8]) {
+        let mut words = bytes.chunks_exact(8);
+        for word in &mut words {
+            let mut raw = [0; 8];
+            raw.copy_from_slice(word);
+            self.put(u64::from_le_bytes(raw), 64);
+        }
+        for &byte in words.remainder() {
+            self.put(u64::from(byte), 8);
+        }
+    }
+
+    /// Appends all that `other` holds.
+    pub fn append(&mut self, other: &BitWriter) {
+        self.slice(&other.bytes);
+        self.put(other.word, other.used);
+    }
+
+    /// Pads with zeros to a whole byte and appends everything to `out`.
+    pub fn finish(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.bytes);
+        let tail = self.used.div_ceil(8) as usize;
+        out.extend_from_slice(&self.word.to_le_bytes()[..tail]);
+    }
+}
+
+/// Reads bits from a slice.
+#[derive(Clone, Debug)]
+pub struct BitReader<'a> {
+    bytes: &'a [u8],
+    /// Position in bits; may pass the end, see [`BitReader::overrun`].
+    at: usize,
+}
+
+impl<'a> BitReader<'a> {
+    /// Starts at the first bit of `bytes`.
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0 }
+    }
+
+    /// At least 57 bits from the position on, without moving; zeros past the end.
+    #[inline]
+    fn peek(&self) -> u64 {
+        let byte = self.at >> 3;
+        let word = match self.bytes.get(byte..byte + 8) {
+            Some(raw) => {
+                u64::from_le_bytes([raw[0], raw[1], raw[2], raw[3], raw[4], raw[5], raw[6], raw[7]])
+            }
+            None => self.peek_tail(byte),
+        };
+        word >> (self.at & 7)
+    }
+
+    #[cold]
+    fn peek_tail(&self, byte: usize) -> u64 {
+        let rest = self.bytes.get(byte..).unwrap_or(&[]);
+        let mut raw = [0; 8];
+        let len = rest.len().min(8);
+        raw[..len].copy_from_slice(&rest[..len]);
+        u64::from_le_bytes(raw)
+    }
+
+    /// The next `bits` (at most 64); zeros past the end.
+    #[inline]
+    pub fn take(&mut self, bits: u32) -> u64 {
+        if bits > 56 {
+            let low = self.take(32);
+            return low | self.take(bits - 32) << 32;
+        }
+        let value = self.peek() & mask(bits);
+        self.at += bits as usize;
+        value
+    }
+
+    /// The next bit.
+    #[inline]
+    pub fn flag(&mut self) -> bool {
+        self.take(1) == 1
+    }
+
+    /// A value of order `k`; `None` for an escape. `escape` is at most 40.
+    #[inline]
+    pub fn golomb(&mut self, k: u32, escape: u32) -> Option<u64> {
+        let word = self.peek();
+        let q = word.trailing_zeros();
+        if q >= escape {
+            self.at += escape as usize;
+            return None;
+        }
+        let low = k + q;
+        let length = q + 1 + low;
+        let tail = if length <= 57 {
+            self.at += length as usize;
+            (word >> (q + 1)) & mask(low)
+        } else {
+            self.at += q as usize + 1;
+            self.take(low.min(64))
+        };
+        let top = if low < 64 { 1u64 << low } else { 0 };
+        Some((tail | top).wrapping_sub(1 << k))
+    }
+
+    /// Appends `count` whole bytes to `out`; the caller has checked that they are there.
+    pub fn slice(&mut self, count: usize, out: &mut Vec<u8>) {
+        for _ in 0..count {
+            out.push(self.take(8) as u8);
+        }
+    }
+
+    /// Bits left; 0 past the end.
+    pub fn left(&self) -> usize {
+        (self.bytes.len() * 8).saturating_sub(self.at)
+    }
+
+    /// Whether more was read than there is.
+    #[inline]
+    pub fn overrun(&self) -> bool {
+        self.at > self.bytes.len() * 8
+    }
+
+    /// Whether only the zero bits that fill the last byte are left.
+    pub fn at_padding(&self) -> bool {
+        let left = self.left();
+        !self.overrun() && left < 8 && self.clone().take(left as u32) == 0
+    }
+}
+
+/// The low `bits` set; `bits` is at most 64.
+#[inline]
+fn mask(bits: u32) -> u64 {
+    if bits >= 64 { u64::MAX } else { (1 << bits) - 1 }
+}
+
+/// The running mean of the values of one field within one section: it picks
+/// the order of the next value's code, the same way on both sides.
+///
+/// Eight times the mean, as an integer: `m' = m - m/8 + min(v, CAP)`.
+#[derive(Clone, Copy, Debug)]
+pub struct Mean(u32);
+
+impl Mean {
+    /// Where a value counts as no larger than this.
+    const CAP: u64 = 1 << 24;
+
+    /// Starts at `mean`.
+    pub const fn new(mean: u8) -> Mean {
+        Mean(mean as u32 * 8)
+    }
+
+    /// The order of the code: the position of the mean's highest bit.
+    #[inline]
+    pub fn order(self) -> u32 {
+        (self.0 >> 3).checked_ilog2().unwrap_or(0)
+    }
+
+    /// Counts `value`.
+    #[inline]
+    pub fn count(&mut self, value: u64) {
+        self.0 = self.0 - (self.0 >> 3) + value.min(Self::CAP) as u32;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bits_fill_bytes_from_the_low_end() {
+        let mut w = BitWriter::default();
+        w.put(0b101, 3);
+        w.put(0b11, 2);
+        let mut out = Vec::new();
+        w.finish(&mut out);
+        assert_eq!(out, [0b000_11_101]);
+    }
+
+    #[test]
+    fn every_width_returns_at_every_offset() {
+        for offset in 0..65 {
+            for bits in 0..=64 {
+                let value = 0xDEAD_BEEF_0BAD_F00D & mask(bits);
+                let mut w = BitWriter::default();
+                w.put(mask(offset), offset);
+                w.put(value, bits);
+                w.put(1, 1);
+                let mut out = Vec::new();
+                w.finish(&mut out);
+                let mut r = BitReader::new(&out);
+                assert_eq!(r.take(offset), mask(offset));
+                assert_eq!(r.take(bits), value);
+                assert!(r.flag());
+                assert!(!r.overrun() && r.at_padding());
+            }
+        }
+    }
+
+    #[test]
+    fn golomb_returns_what_fits_and_escapes_what_does_not() {
+        let values = (0..70u32).map(|i| if i < 64 { 1u64 << i } else { u64::from(i) });
+        for value in values.flat_map(|v| [v - 1, v, v.saturating_add(1), u64::MAX - v]) {
+            for k in [0, 1, 3, 8, 24] {
+                for escape in [1, 7, 24, 32] {
+                    let mut w = BitWriter::default();
+                    w.put(1, 3);
+                    let fits = w.golomb(value, k, escape);
+                    w.put(0b1011, 4);
+                    let mut out = Vec::new();
+                    w.finish(&mut out);
+                    let mut r = BitReader::new(&out);
+                    r.take(3);
+                    assert_eq!(r.golomb(k, escape), fits.then_some(value), "{value} {k} {escape}");
+                    assert_eq!(r.take(4), 0b1011);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn reading_past_the_end_gives_zeros_and_says_so() {
+        let mut r = BitReader::new(&[0xFF]);
+        assert_eq!(r.take(12), 0xFF);
+        assert!(r.overrun());
+        assert_eq!(r.take(64), 0);
+        assert_eq!(r.golomb(0, 20), None);
+    }
+
+    #[test]
+    fn appending_is_the_same_as_writing_in_place() {
+        for offset in 0..64 {
+            let (mut whole, mut head, mut tail) =
+                (BitWriter::default(), BitWriter::default(), BitWriter::default());
+            head.put(mask(offset), offset);
+            whole.put(mask(offset), offset);
+            for i in 0..100u64 {
+                tail.put(i % 7, 3);
+                whole.put(i % 7, 3);
+            }
+            head.append(&tail);
+            let (mut a, mut b) = (Vec::new(), Vec::new());
+            head.finish(&mut a);
+            whole.finish(&mut b);
+            assert_eq!(a, b);
+        }
+    }
+}

@@ -1,0 +1,452 @@
+//! From bits to rows.
+//!
+//! A decoder trusts nothing: each number is checked against the schema and the
+//! limits before it is used, and a loop ends at the latest when the bits do.
+//! After an error the rows are in between two states and must be given up.
+
+use super::{
+    COUNT_ORDER, GENERATION_ORDER, GOLOMB_ESCAPE, GROUP, LENGTH_ORDER, REPEAT_BITS, SLOT_BITS,
+    TEXT_ORDER, escape,
+};
+use crate::bits::{BitReader, Mean};
+use crate::heap::Heap;
+use crate::limits::{SLOTS_MAX, TEXT_WINDOW};
+use crate::schema::layout::{Code, Layout, Node, Record, Scalar, TableLayout};
+use crate::value::ref_cell;
+
+/// Why bits are not a chunk for these rows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Error {
+    /// The bits end inside a record.
+    Truncated,
+    /// There is more after the end than zero bits to a whole byte.
+    Trailing,
+    /// A table that the schema does not have.
+    NoSuchTable,
+    /// A slot or number is over its limit.
+    TooLarge,
+    /// A despawn, departure or update of a row that is not in this scope.
+    NoSuchRow,
+    /// A spawn where this scope has a row already.
+    RowTaken,
+    /// A cell outside of its field's range.
+    OutOfRange,
+    /// A variant that the schema does not have.
+    BadTag,
+    /// A text or list over its maximum, or a repeat of a text that was not there.
+    BadLength,
+    /// Text that is not UTF-8.
+    NotUtf8,
+    /// A float that is NaN or infinite.
+    NotFinite,
+    /// The rows would take more memory than a client gives.
+    TooMuchState,
+}
+
+impl core::fmt::Display for Error {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Error::Truncated => "a chunk ends inside a record",
+            Error::Trailing => "a chunk goes on after its end",
+            Error::NoSuchTable => "a chunk names a table that the schema does not have",
+            Error::TooLarge => "a number in a chunk is over its limit",
+            Error::NoSuchRow => "a chunk changes a row that is not in its scope",
+            Error::RowTaken => "a chunk spawns a row that is there already",
+            Error::OutOfRange => "a cell is outside of its field's range",
+            Error::BadTag => "a chunk names a variant that the schema does not have",
+            Error::BadLength => "a text or list in a chunk is too long",
+            Error::NotUtf8 => "a text in a chunk is not UTF-8",
+            Error::NotFinite => "a float in a chunk is not finite",
+            Error::TooMuchState => "the state is larger than this client's limit",
+        })
+    }
+}
+
+impl core::error::Error for Error {}
+
+/// What a chunk is applied to: the rows that a client has.
+pub trait Rows {
+    /// The entity in `slot` is gone.
+    fn despawn(&mut self, table: usize, slot: u32) -> Result<(), Error>;
+    /// The entity in `slot` left the scope.
+    fn depart(&mut self, table: usize, slot: u32) -> Result<(), Error>;
+    /// A new entity: gives its row, all zero and owning no texts.
+    fn spawn(
+        &mut self,
+        table: usize,
+        slot: u32,
+        generation: u32,
+    ) -> Result<(&mut [i64], &mut Heap), Error>;
+    /// An entity that changes: gives its row, which holds the base.
+    fn update(&mut self, table: usize, slot: u32) -> Result<(&mut [i64], &mut Heap), Error>;
+    /// The row of the last `spawn` or `update` is complete; `mask` are its leaves that were written.
+    fn written(&mut self, table: usize, slot: u32, mask: u64);
+}
+
+/// Reads chunks, and keeps its memory in between.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    means: Vec<Mean>,
+    texts: Texts,
+}
+
+impl Decoder {
+    /// Applies one chunk. `predicted` says that the rows of updates hold where
+    /// a straight line leads, not what was there.
+    pub fn apply(
+        &mut self,
+        layout: &Layout,
+        chunk: &[u8],
+        predicted: bool,
+        rows: &mut impl Rows,
+    ) -> Result<(), Error> {
+        self.texts.clear();
+        let mut r = BitReader::new(chunk);
+        let mut index = 0;
+        while r.flag() {
+            let gap = number(&mut r, 0)?;
+            index += usize::try_from(gap).map_err(|_| Error::NoSuchTable)?;
+            let table = layout.tables.get(index).ok_or(Error::NoSuchTable)?;
+            let mut section = Section { decoder: self, r: &mut r, layout: table, table: index };
+            section.removals(rows, |rows, slot| rows.despawn(index, slot))?;
+            section.removals(rows, |rows, slot| rows.depart(index, slot))?;
+            section.spawns(rows)?;
+            section.updates(rows, predicted)?;
+            index += 1;
+        }
+        match r.overrun() {
+            true => Err(Error::Truncated),
+            false if r.at_padding() => Ok(()),
+            false => Err(Error::Trailing),
+        }
+    }
+}
+
+/// A number that no escape can follow.
+#[inline]
+fn number(r: &mut BitReader<'_>, order: u32) -> Result<u64, Error> {
+    r.golomb(order, GOLOMB_ESCAPE).ok_or_else(|| {
+        // Zeros past the end look like an escape.
+        if r.left() == 0 { Error::Truncated } else { Error::TooLarge }
+    })
+}
+
+/// The sections of one table.
+struct Section<'a, 'b> {
+    decoder: &'a mut Decoder,
+    r: &'a mut BitReader<'b>,
+    layout: &'a TableLayout,
+    table: usize,
+}
+
+/// The slots of a section, which ascend.
+struct Slots {
+    left: u64,
+    next: u64,
+    gap: Mean,
+}
+
+impl Slots {
+    fn read(r: &mut BitReader<'_>) -> Result<Slots, Error> {
+        let left = if r.flag() { number(r, COUNT_ORDER)? + 1 } else { 0 };
+        // There is at most one record for each slot, so a lie ends the loop early.
+        if left > u64::from(SLOTS_MAX) {
+            return Err(Error::TooLarge);
+        }
+        Ok(Slots { left, next: 0, gap: Mean::new(0) })
+    }
+
+    #[inline]
+    fn next(&mut self, r: &mut BitReader<'_>) -> Result<Option<u32>, Error> {
+        if r.overrun() {
+            return Err(Error::Truncated);
+        }
+        if self.left == 0 {
+            return Ok(None);
+        }
+        self.left -= 1;
+        let gap = number(r, self.gap.order())?;
+        self.gap.count(gap);
+        let slot = self.next.saturating_add(gap);
+        if slot >= u64::from(SLOTS_MAX) {
+            return Err(Error::TooLarge);
+        }
+        self.next = slot + 1;
+        Ok(Some(slot as u32))
+    }
+}
+
+impl<'b> Section<'_, 'b> {
+    fn removals<R: Rows>(
+        &mut self,
+        rows: &mut R,
+        mut remove: impl FnMut(&mut R, u32) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut slots = Slots::read(self.r)?;
+        while let Some(slot) = slots.next(self.r)? {
+            remove(rows, slot)?;
+        }
+        Ok(())
+    }
+
+    fn spawns(&mut self, rows: &mut impl Rows) -> Result<(), Error> {
+        let mut slots = Slots::read(self.r)?;
+        let layout = self.layout;
+        let mut mask = 0;
+        self.start(false);
+        while let Some(slot) = slots.next(self.r)? {
+            let generation = number(self.r, GENERATION_ORDER)? + 1;
+            let generation = u32::try_from(generation).map_err(|_| Error::TooLarge)?;
+            mask = self.mask(mask);
+            // A record that the bits did not hold must not make a row.
+            if self.r.overrun() {
+                return Err(Error::Truncated);
+            }
+            let (cells, heap) = rows.spawn(self.table, slot, generation)?;
+            self.row(heap).fresh(&layout.record, mask, cells)?;
+            rows.written(self.table, slot, mask);
+        }
+        Ok(())
+    }
+
+    fn updates(&mut self, rows: &mut impl Rows, predicted: bool) -> Result<(), Error> {
+        let mut slots = Slots::read(self.r)?;
+        let layout = self.layout;
+        let mut mask = 0;
+        self.start(predicted);
+        while let Some(slot) = slots.next(self.r)? {
+            mask = self.mask(mask);
+            let (cells, heap) = rows.update(self.table, slot)?;
+            self.row(heap).changed(&layout.record, mask, cells)?;
+            rows.written(self.table, slot, mask);
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, predicted: bool) {
+        let layout = self.layout;
+        let means = if predicted { &layout.means_predicted } else { &layout.means };
+        self.decoder.means.clear();
+        self.decoder.means.extend_from_slice(means);
+    }
+
+    fn row<'c>(&'c mut self, heap: &'c mut Heap) -> RowDecoder<'c, 'b> {
+        RowDecoder {
+            r: self.r,
+            means: &mut self.decoder.means,
+            texts: &mut self.decoder.texts,
+            heap,
+        }
+    }
+
+    #[inline]
+    fn mask(&mut self, before: u64) -> u64 {
+        if self.r.flag() {
+            return before;
+        }
+        read_mask(self.r, self.layout.record.leaves.len() as u32)
+    }
+}
+
+#[inline]
+fn read_mask(r: &mut BitReader<'_>, leaves: u32) -> u64 {
+    if leaves <= GROUP {
+        return r.take(leaves);
+    }
+    let groups = r.take(leaves.div_ceil(GROUP));
+    (0..leaves.div_ceil(GROUP)).filter(|group| groups >> group & 1 != 0).fold(0, |mask, group| {
+        let bits = GROUP.min(leaves - group * GROUP);
+        mask | r.take(bits) << (group * GROUP)
+    })
+}
+
+/// The texts that this chunk held so far.
+#[derive(Debug, Default)]
+struct Texts {
+    /// All of them, one after the other: no more than the chunk's own bytes.
+    bytes: Vec<u8>,
+    /// Start and end of the last [`TEXT_WINDOW`], each at its number modulo that.
+    places: Vec<(usize, usize)>,
+    read: usize,
+}
+
+impl Texts {
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.places.clear();
+        self.read = 0;
+    }
+
+    fn remember(&mut self, place: (usize, usize)) {
+        if self.places.len() < TEXT_WINDOW {
+            self.places.push(place);
+        } else {
+            self.places[self.read % TEXT_WINDOW] = place;
+        }
+        self.read += 1;
+    }
+}
+
+/// Reads values of one row.
+struct RowDecoder<'a, 'b> {
+    r: &'a mut BitReader<'b>,
+    means: &'a mut [Mean],
+    texts: &'a mut Texts,
+    heap: &'a mut Heap,
+}
+
+impl RowDecoder<'_, '_> {
+    /// The leaves of `mask` of a row that holds its base.
+    #[inline]
+    fn changed(&mut self, record: &Record, mask: u64, cells: &mut [i64]) -> Result<(), Error> {
+        let mut left = mask;
+        while left != 0 {
+            let leaf = &record.leaves[left.trailing_zeros() as usize];
+            left &= left - 1;
+            if let Node::Scalar(scalar) = &leaf.node {
+                cells[leaf.at] = self.scalar(scalar, cells[leaf.at], false)?;
+            } else {
+                self.node(&leaf.node, &mut cells[leaf.at..leaf.at + leaf.cells], false)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The leaves of `mask` of something new, all of whose cells are zero.
+    fn fresh(&mut self, record: &Record, mask: u64, cells: &mut [i64]) -> Result<(), Error> {
+        for (index, leaf) in record.leaves.iter().enumerate() {
+            if mask >> index & 1 != 0 {
+                self.node(&leaf.node, &mut cells[leaf.at..leaf.at + leaf.cells], true)?;
+            }
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn scalar(&mut self, scalar: &Scalar, base: i64, fresh: bool) -> Result<i64, Error> {
+        match scalar.code {
+            Code::Flip => return Ok(scalar.lowest + i64::from(base == scalar.lowest)),
+            Code::Near | Code::Count if !(fresh && scalar.code == Code::Near) => {
+                let mean = &mut self.means[scalar.mean];
+                let order = mean.order().min(scalar.width);
+                if let Some(value) = self.r.golomb(order, escape(scalar.width, order)) {
+                    mean.count(value);
+                    let zigzag = value.wrapping_add(1);
+                    let difference = (zigzag >> 1) as i64 ^ -((zigzag & 1) as i64);
+                    return scalar.apply(base, difference).ok_or(Error::OutOfRange);
+                }
+            }
+            _ => {}
+        }
+        let plain = self.r.take(scalar.width);
+        if plain > scalar.span {
+            return Err(Error::OutOfRange);
+        }
+        if scalar.not_finite != 0 && plain & scalar.not_finite == scalar.not_finite {
+            return Err(Error::NotFinite);
+        }
+        Ok(scalar.lowest.wrapping_add(plain as i64))
+    }
+
+    /// A value whose cells hold its base; `fresh` says that they are all zero
+    /// because it is new.
+    fn node(&mut self, node: &Node, cells: &mut [i64], fresh: bool) -> Result<(), Error> {
+        match node {
+            Node::Scalar(scalar) => cells[0] = self.scalar(scalar, cells[0], fresh)?,
+            Node::Text { max, utf8 } => self.text(*max, *utf8, &mut cells[0])?,
+            Node::Ref => {
+                cells[0] = 0;
+                if self.r.flag() {
+                    let slot = self.r.take(SLOT_BITS) as u32;
+                    let generation = number(self.r, GENERATION_ORDER)? + 1;
+                    let generation = u32::try_from(generation).map_err(|_| Error::TooLarge)?;
+                    cells[0] = ref_cell(slot, generation);
+                }
+            }
+            Node::Option(of) => {
+                let was = cells[0] != 0;
+                if self.r.flag() {
+                    cells[0] = 1;
+                    self.perhaps(of, &mut cells[1..], fresh || !was)?;
+                } else {
+                    node.wipe(cells, self.heap);
+                }
+            }
+            Node::Enum { tag, variants } => {
+                let new = self.r.take(tag.width);
+                let record = variants.get(new as usize).ok_or(Error::BadTag)?;
+                let changes = new as i64 != cells[0];
+                if changes {
+                    node.wipe(cells, self.heap);
+                    cells[0] = new as i64;
+                }
+                self.record(record, &mut cells[1..], fresh || changes)?;
+            }
+            Node::List { of, max, stride } => {
+                let new = number(self.r, LENGTH_ORDER)? as usize;
+                if new > *max {
+                    return Err(Error::BadLength);
+                }
+                let old = cells[0] as usize;
+                cells[0] = new as i64;
+                for index in 0..new.max(old) {
+                    let at = 1 + index * stride;
+                    let place = &mut cells[at..at + stride];
+                    if index < new {
+                        self.perhaps(of, place, fresh || index >= old)?;
+                    } else {
+                        of.wipe(place, self.heap);
+                    }
+                }
+            }
+            Node::Array { of, stride, .. } => {
+                for place in cells.chunks_exact_mut(*stride) {
+                    self.perhaps(of, place, fresh)?;
+                }
+            }
+            Node::Record(record) => self.record(record, cells, fresh)?,
+        }
+        Ok(())
+    }
+
+    /// A value that may be the same as its base.
+    fn perhaps(&mut self, node: &Node, cells: &mut [i64], fresh: bool) -> Result<(), Error> {
+        if let Node::Record(record) = node {
+            return self.record(record, cells, fresh);
+        }
+        if self.r.flag() { self.node(node, cells, fresh) } else { Ok(()) }
+    }
+
+    fn record(&mut self, record: &Record, cells: &mut [i64], fresh: bool) -> Result<(), Error> {
+        let mask = read_mask(self.r, record.leaves.len() as u32);
+        if fresh { self.fresh(record, mask, cells) } else { self.changed(record, mask, cells) }
+    }
+
+    fn text(&mut self, max: usize, utf8: bool, cell: &mut i64) -> Result<(), Error> {
+        let (start, end) = if self.r.flag() {
+            let number = self.r.take(REPEAT_BITS) as usize;
+            *self.texts.places.get(number).ok_or(Error::BadLength)?
+        } else {
+            let length = number(self.r, TEXT_ORDER)? as usize;
+            if length > max {
+                return Err(Error::BadLength);
+            }
+            if self.r.left() < length * 8 {
+                return Err(Error::Truncated);
+            }
+            let start = self.texts.bytes.len();
+            self.r.slice(length, &mut self.texts.bytes);
+            self.texts.remember((start, start + length));
+            (start, start + length)
+        };
+        let text = &self.texts.bytes[start..end];
+        if text.len() > max {
+            return Err(Error::BadLength);
+        }
+        if utf8 && core::str::from_utf8(text).is_err() {
+            return Err(Error::NotUtf8);
+        }
+        self.heap.set(cell, text);
+        Ok(())
+    }
+}

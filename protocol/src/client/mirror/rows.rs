@@ -1,0 +1,487 @@
+//! The rows of one table of a mirror, and what a chunk may do to them.
+
+use super::{Change, Gone, What};
+use crate::chunk::{Error, Rows};
+use crate::dynamic::Value;
+use crate::heap::Heap;
+use crate::limits::{MIRROR_BYTES_MAX, SLOTS_MAX};
+use crate::schema::layout::{Layout, TableLayout, cells_of};
+use crate::schema::{Field, Kind, TableSchema};
+use crate::table::Scope;
+
+/// Slots of one page of the index.
+const PAGE: usize = 128;
+/// In the index: no row.
+const NONE: u32 = u32::MAX;
+/// What one row costs beside its cells, about.
+const ROW_BYTES: usize = 64;
+
+/// The rows of one table. Rows are dense; an index leads from slots to them, so
+/// that a high slot costs no more than a page.
+#[derive(Debug)]
+pub(super) struct TableRows {
+    /// Cells of a row.
+    stride: usize,
+    /// The motion cells of a row.
+    motion_at: Vec<usize>,
+    pages: Vec<Option<Box<[u32; PAGE]>>>,
+    infos: Vec<RowInfo>,
+    cells: Vec<i64>,
+    /// The motion cells of each row at the tick before the last.
+    past: Vec<i64>,
+    free: Vec<u32>,
+    /// Rows whose past differs from their cells, or may.
+    moving: Vec<u32>,
+    /// Rows that this frame has touched.
+    touched: Vec<u32>,
+    /// Rows that may be gone at the end of this frame.
+    doubted: Vec<u32>,
+    /// Rows that this frame has removed: their last values can still be read.
+    dead: Vec<u32>,
+}
+
+/// What is known of a row beside its cells.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RowInfo {
+    pub(super) slot: u32,
+    pub(super) generation: u32,
+    pub(super) scope: Scope,
+    pub(super) state: RowState,
+    /// Whether it is in `moving`.
+    moving: bool,
+    /// Whether it is in `touched`.
+    touched: bool,
+    /// Leaves that this frame wrote.
+    written: u64,
+}
+
+/// Where a row is in the life of a frame.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum RowState {
+    /// Nothing special: the state of every row between frames.
+    Here,
+    /// New in this frame.
+    Fresh,
+    /// Was here before, and came into its scope in this frame.
+    Arrived,
+    /// Will be gone at the end of the frame, unless a scope brings it again.
+    Doubted(Gone),
+    /// Gone; the row is reused after the next frame began.
+    Dead,
+}
+
+impl TableRows {
+    pub(super) fn new(layout: &TableLayout) -> TableRows {
+        TableRows {
+            stride: layout.cells,
+            motion_at: layout.motion_leaves().map(|(_, at, _)| at).collect(),
+            pages: Vec::new(),
+            infos: Vec::new(),
+            cells: Vec::new(),
+            past: Vec::new(),
+            free: Vec::new(),
+            moving: Vec::new(),
+            touched: Vec::new(),
+            doubted: Vec::new(),
+            dead: Vec::new(),
+        }
+    }
+
+    /// The row of a slot.
+    #[inline]
+    pub(super) fn find(&self, slot: u32) -> Option<u32> {
+        let slot = slot as usize;
+        let row = self.pages.get(slot / PAGE)?.as_ref()?[slot % PAGE];
+        (row != NONE).then_some(row)
+    }
+
+    pub(super) fn info(&self, row: u32) -> &RowInfo {
+        &self.infos[row as usize]
+    }
+
+    fn cells(&self, row: u32) -> &[i64] {
+        &self.cells[row as usize * self.stride..][..self.stride]
+    }
+
+    /// The rows that are here, with their cells.
+    pub(super) fn present(&self) -> impl Iterator<Item = (&RowInfo, &[i64])> {
+        let rows = self.infos.iter().enumerate();
+        rows.filter(|(_, info)| info.state != RowState::Dead)
+            .map(|(row, info)| (info, self.cells(row as u32)))
+    }
+
+    /// The rows that are here, by slot.
+    pub(super) fn in_order(&self) -> impl Iterator<Item = u32> {
+        self.pages.iter().flatten().flat_map(|page| page.iter().copied()).filter(|&row| row != NONE)
+    }
+
+    /// The bytes that all rows take.
+    fn bytes(&self) -> usize {
+        self.infos.len() * (ROW_BYTES + 8 * (self.stride + self.motion_at.len()))
+    }
+
+    /// Makes the rows that the last frame removed ready for others.
+    pub(super) fn bury(&mut self, layout: &TableLayout, heap: &mut Heap) {
+        for row in self.dead.drain(..) {
+            let cells = &mut self.cells[row as usize * self.stride..][..self.stride];
+            layout.record.wipe(cells, heap);
+            self.free.push(row);
+        }
+    }
+
+    /// Motion goes on along straight lines.
+    pub(super) fn go_on(&mut self, layout: &TableLayout, apart: u32, ahead: u32) {
+        let TableRows { stride, motion_at, infos, cells, past, moving, touched, .. } = self;
+        moving.retain(|&row| {
+            let info = &mut infos[row as usize];
+            if info.state == RowState::Dead {
+                // Its cells are zero already, for whoever comes next.
+                info.moving = false;
+                return false;
+            }
+            let cells = &mut cells[row as usize * *stride..][..*stride];
+            let past = &mut past[row as usize * motion_at.len()..][..motion_at.len()];
+            let mut moved = 0;
+            for ((_, at, scalar), past) in layout.motion_leaves().zip(past) {
+                let cell = &mut cells[at];
+                moved |= *cell ^ *past;
+                let earlier = core::mem::replace(past, *cell);
+                *cell = scalar.extrapolate(earlier, *cell, apart, ahead);
+            }
+            info.moving = moved != 0;
+            if info.moving && !info.touched {
+                info.touched = true;
+                touched.push(row);
+            }
+            info.moving
+        });
+    }
+
+    /// Motion stops where it is.
+    pub(super) fn stand_still(&mut self) {
+        let TableRows { stride, motion_at, infos, cells, past, moving, .. } = self;
+        for row in moving.drain(..) {
+            infos[row as usize].moving = false;
+            let cells = &cells[row as usize * *stride..][..*stride];
+            let past = &mut past[row as usize * motion_at.len()..][..motion_at.len()];
+            for (past, &at) in past.iter_mut().zip(motion_at.iter()) {
+                *past = cells[at];
+            }
+        }
+    }
+
+    /// Marks the rows of a scope (of all) to be gone unless they come again.
+    pub(super) fn doubt(&mut self, scope: Option<Scope>) {
+        for (row, info) in self.infos.iter_mut().enumerate() {
+            let asked = scope.is_none_or(|scope| scope == info.scope);
+            if asked && info.state == RowState::Here {
+                info.state = RowState::Doubted(Gone::Departed);
+                self.doubted.push(row as u32);
+            }
+        }
+    }
+
+    /// Removes the rows that did not come again.
+    pub(super) fn remove_doubted(&mut self, table: usize, removed: &mut Vec<Change>) {
+        let mut doubted = core::mem::take(&mut self.doubted);
+        for row in doubted.drain(..) {
+            if let RowState::Doubted(gone) = self.infos[row as usize].state {
+                removed.push(self.remove(table, row, gone));
+            }
+        }
+        self.doubted = doubted;
+    }
+
+    fn remove(&mut self, table: usize, row: u32, gone: Gone) -> Change {
+        let info = &mut self.infos[row as usize];
+        info.state = RowState::Dead;
+        let (slot, generation) = (info.slot, info.generation);
+        let place = slot as usize;
+        if let Some(Some(page)) = self.pages.get_mut(place / PAGE)
+            && page[place % PAGE] == row
+        {
+            page[place % PAGE] = NONE;
+        }
+        self.dead.push(row);
+        Change { table, slot, generation, what: What::Removed(gone), row }
+    }
+
+    /// A row of zeros for an entity that was not here.
+    fn add(&mut self, slot: u32, generation: u32, scope: Scope) -> u32 {
+        let info = RowInfo {
+            slot,
+            generation,
+            scope,
+            state: RowState::Fresh,
+            moving: false,
+            touched: false,
+            written: 0,
+        };
+        let row = match self.free.pop() {
+            Some(row) => {
+                self.infos[row as usize] = info;
+                row
+            }
+            None => {
+                self.infos.push(info);
+                self.cells.resize(self.infos.len() * self.stride, 0);
+                self.past.resize(self.infos.len() * self.motion_at.len(), 0);
+                (self.infos.len() - 1) as u32
+            }
+        };
+        let place = slot as usize;
+        if self.pages.len() <= place / PAGE {
+            self.pages.resize_with(place / PAGE + 1, || None);
+        }
+        let page = self.pages[place / PAGE].get_or_insert_with(|| Box::new([NONE; PAGE]));
+        page[place % PAGE] = row;
+        row
+    }
+
+    fn touch(&mut self, row: u32) {
+        let info = &mut self.infos[row as usize];
+        if !info.touched {
+            info.touched = true;
+            self.touched.push(row);
+        }
+    }
+
+    /// Lists what became of the rows that were touched, and ends the frame for them.
+    pub(super) fn list_changes(
+        &mut self,
+        table: usize,
+        layout: &TableLayout,
+        changes: &mut Vec<Change>,
+    ) {
+        let TableRows { stride, motion_at, infos, cells, past, touched, .. } = self;
+        let all = u64::MAX >> (64 - layout.record.leaves.len().max(1));
+        for row in touched.drain(..) {
+            let info = &mut infos[row as usize];
+            let written = core::mem::take(&mut info.written);
+            info.touched = false;
+            let what = match info.state {
+                RowState::Fresh => What::Added,
+                RowState::Arrived => What::Changed(all),
+                RowState::Here => {
+                    let cells = &cells[row as usize * *stride..][..*stride];
+                    let past = &past[row as usize * motion_at.len()..][..motion_at.len()];
+                    let mut mask = written & !layout.motion;
+                    let mut motion = layout.motion;
+                    for (past, &at) in past.iter().zip(motion_at.iter()) {
+                        mask |= u64::from(cells[at] != *past) << motion.trailing_zeros();
+                        motion &= motion - 1;
+                    }
+                    if mask == 0 {
+                        continue;
+                    }
+                    What::Changed(mask)
+                }
+                RowState::Doubted(_) | RowState::Dead => continue,
+            };
+            info.state = RowState::Here;
+            let (slot, generation) = (info.slot, info.generation);
+            changes.push(Change { table, slot, generation, what, row });
+        }
+    }
+}
+
+/// A mirror's rows, as a chunk of one scope sees them.
+pub(super) struct Target<'a> {
+    pub(super) tables: &'a mut [TableRows],
+    pub(super) layout: &'a Layout,
+    pub(super) heap: &'a mut Heap,
+    pub(super) scope: Scope,
+    /// Takes the rows that others displace.
+    pub(super) removed: &'a mut Vec<Change>,
+    /// The row of the last spawn or update.
+    pub(super) row: u32,
+}
+
+impl Target<'_> {
+    fn gone(&mut self, table: usize, slot: u32, gone: Gone) -> Result<(), Error> {
+        let rows = &mut self.tables[table];
+        let row = rows.find(slot).ok_or(Error::NoSuchRow)?;
+        let info = &mut rows.infos[row as usize];
+        match info.state {
+            RowState::Here if info.scope == self.scope => {
+                info.state = RowState::Doubted(gone);
+                rows.doubted.push(row);
+                Ok(())
+            }
+            // Another scope of this frame has brought it, or its successor, already.
+            RowState::Fresh | RowState::Arrived if info.scope != self.scope => Ok(()),
+            _ => Err(Error::NoSuchRow),
+        }
+    }
+
+    /// Errs if one more row would be more than a client gives.
+    fn afford(&self) -> Result<(), Error> {
+        let rows: usize = self.tables.iter().map(TableRows::bytes).sum();
+        if rows + self.heap.bytes() > MIRROR_BYTES_MAX { Err(Error::TooMuchState) } else { Ok(()) }
+    }
+}
+
+impl Rows for Target<'_> {
+    fn despawn(&mut self, table: usize, slot: u32) -> Result<(), Error> {
+        self.gone(table, slot, Gone::Despawned)
+    }
+
+    fn depart(&mut self, table: usize, slot: u32) -> Result<(), Error> {
+        self.gone(table, slot, Gone::Departed)
+    }
+
+    fn spawn(
+        &mut self,
+        table: usize,
+        slot: u32,
+        generation: u32,
+    ) -> Result<(&mut [i64], &mut Heap), Error> {
+        debug_assert!(slot < SLOTS_MAX, "the decoder checks it");
+        self.afford()?;
+        let scope = self.scope;
+        let rows = &mut self.tables[table];
+        let row = match rows.find(slot) {
+            None => rows.add(slot, generation, scope),
+            Some(row) => {
+                let info = &mut rows.infos[row as usize];
+                let leaving = matches!(info.state, RowState::Doubted(_));
+                let elsewhere = info.state == RowState::Here && info.scope != scope;
+                if !leaving && !elsewhere {
+                    return Err(Error::RowTaken);
+                }
+                if info.generation == generation {
+                    (info.state, info.scope) = (RowState::Arrived, scope);
+                    let cells = &mut rows.cells[row as usize * rows.stride..][..rows.stride];
+                    self.layout.tables[table].record.wipe(cells, self.heap);
+                    row
+                } else {
+                    let gone = match info.state {
+                        RowState::Doubted(gone) => gone,
+                        _ => Gone::Despawned,
+                    };
+                    self.removed.push(rows.remove(table, row, gone));
+                    rows.add(slot, generation, scope)
+                }
+            }
+        };
+        self.row = row;
+        rows.touch(row);
+        let cells = &mut rows.cells[row as usize * rows.stride..][..rows.stride];
+        Ok((cells, self.heap))
+    }
+
+    #[inline]
+    fn update(&mut self, table: usize, slot: u32) -> Result<(&mut [i64], &mut Heap), Error> {
+        let rows = &mut self.tables[table];
+        let row = rows.find(slot).ok_or(Error::NoSuchRow)?;
+        let info = &rows.infos[row as usize];
+        if info.scope != self.scope || info.state != RowState::Here {
+            return Err(Error::NoSuchRow);
+        }
+        self.row = row;
+        let cells = &mut rows.cells[row as usize * rows.stride..][..rows.stride];
+        Ok((cells, self.heap))
+    }
+
+    #[inline]
+    fn written(&mut self, table: usize, _slot: u32, mask: u64) {
+        let row = self.row;
+        let rows = &mut self.tables[table];
+        rows.touch(row);
+        let info = &mut rows.infos[row as usize];
+        info.written |= mask;
+        if info.state == RowState::Here {
+            if mask & self.layout.tables[table].motion != 0 && !info.moving {
+                info.moving = true;
+                rows.moving.push(row);
+            }
+        } else {
+            // New here: it stands still until the next frame says otherwise.
+            let cells = &rows.cells[row as usize * rows.stride..][..rows.stride];
+            let motions = rows.motion_at.len();
+            let past = &mut rows.past[row as usize * motions..][..motions];
+            for (past, &at) in past.iter_mut().zip(&rows.motion_at) {
+                *past = cells[at];
+            }
+        }
+    }
+}
+
+/// One row, to be read by name.
+#[derive(Clone, Copy, Debug)]
+pub struct RowView<'a> {
+    table: &'a TableSchema,
+    layout: &'a TableLayout,
+    info: &'a RowInfo,
+    cells: &'a [i64],
+    heap: &'a Heap,
+}
+
+impl<'a> RowView<'a> {
+    pub(super) fn new(
+        table: &'a TableSchema,
+        layout: &'a TableLayout,
+        rows: &'a TableRows,
+        row: u32,
+        heap: &'a Heap,
+    ) -> RowView<'a> {
+        RowView { table, layout, info: rows.info(row), cells: rows.cells(row), heap }
+    }
+
+    /// The row's slot.
+    pub fn slot(&self) -> u32 {
+        self.info.slot
+    }
+
+    /// Which of the slot's entities it is.
+    pub fn generation(&self) -> u32 {
+        self.info.generation
+    }
+
+    /// The scope that it is in.
+    pub fn scope(&self) -> Scope {
+        self.info.scope
+    }
+
+    /// The quantised values, as [`crate::schema::layout`] lays them out.
+    pub fn cells(&self) -> &'a [i64] {
+        self.cells
+    }
+
+    /// The whole entity: a struct.
+    pub fn value(&self) -> Value {
+        let fields = Kind::Struct(self.table.fields.clone());
+        Value::from_cells(&fields, self.cells, self.heap)
+    }
+
+    /// The field at a path, as `name` or `pos.x`.
+    pub fn get(&self, path: &str) -> Option<Value> {
+        let (kind, at) = find(&self.table.fields, path)?;
+        Some(Value::from_cells(kind, &self.cells[at..at + cells_of(kind)], self.heap))
+    }
+
+    /// The paths of the leaves in a mask.
+    pub fn names(&self, mask: u64) -> impl Iterator<Item = &'a str> + use<'a> {
+        let leaves = self.layout.record.leaves.iter().enumerate();
+        leaves.filter(move |(index, _)| mask >> index & 1 != 0).map(|(_, leaf)| leaf.name.as_str())
+    }
+}
+
+/// The kind at a path, and its first cell.
+fn find<'a>(fields: &'a [Field], path: &str) -> Option<(&'a Kind, usize)> {
+    let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
+    let mut at = 0;
+    for field in fields {
+        if field.name == name {
+            return match (rest, &field.kind) {
+                (None, kind) => Some((kind, at)),
+                (Some(rest), Kind::Struct(inner)) => {
+                    find(inner, rest).map(|(kind, inside)| (kind, at + inside))
+                }
+                _ => None,
+            };
+        }
+        at += cells_of(&field.kind);
+    }
+    None
+}

@@ -1,0 +1,391 @@
+//! Tables of entities: what a game fills on the server, and what a typed
+//! mirror fills on a client.
+//!
+//! A slot is reused as soon as it is free, the lowest first, so that tables
+//! stay dense; the generation tells the entities of one slot apart. Every
+//! access that may change a row marks it: who replicates a table looks at the
+//! marked rows only, and decides by comparison what really changed.
+
+use core::cmp::Reverse;
+use core::fmt;
+use core::hash::{Hash, Hasher};
+use core::marker::PhantomData;
+use std::collections::BinaryHeap;
+
+use crate::heap::Heap;
+use crate::limits::SLOTS_MAX;
+use crate::schema::TableSchema;
+use crate::value::{Attr, Value};
+
+/// Replicated state of one type: implemented by `#[derive(Entity)]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an entity",
+    note = "add `#[derive(Entity)]` to it"
+)]
+pub trait Entity: Value + 'static {
+    /// The name of the type.
+    const NAME: &'static str;
+
+    /// The table as one of any entities; for `#[derive(World)]`.
+    #[doc(hidden)]
+    fn erase(table: &Table<Self>) -> &dyn AnyTable {
+        table
+    }
+    /// The same, to change it.
+    #[doc(hidden)]
+    fn erase_mut(table: &mut Table<Self>) -> &mut dyn AnyTable {
+        table
+    }
+}
+
+/// All the tables of a game: implemented by `#[derive(World)]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a world",
+    note = "add `#[derive(World)]` to a struct whose fields are all `Table<…>`"
+)]
+pub trait World: Default + 'static {
+    /// How many tables there are.
+    const TABLES: usize;
+    /// Their schemas, in order.
+    fn schema() -> Vec<TableSchema>;
+    /// The table at `index`, which is below [`World::TABLES`].
+    fn table(&self, index: usize) -> &dyn AnyTable;
+    /// The table at `index`, which is below [`World::TABLES`].
+    fn table_mut(&mut self, index: usize) -> &mut dyn AnyTable;
+}
+
+/// Identifies an entity: a slot of a table, and which of its entities.
+pub struct Id<T> {
+    slot: u32,
+    /// 0 for nobody.
+    generation: u32,
+    entity: PhantomData<fn() -> T>,
+}
+
+impl<T> Id<T> {
+    /// Refers to nobody. Also the default of a reference.
+    pub const NONE: Id<T> = Id { slot: 0, generation: 0, entity: PhantomData };
+
+    /// The entity of `generation` in `slot`; nobody if the generation is 0.
+    pub const fn new(slot: u32, generation: u32) -> Id<T> {
+        if generation == 0 {
+            return Id::NONE;
+        }
+        Id { slot, generation, entity: PhantomData }
+    }
+
+    /// The row's place in its table.
+    pub const fn slot(self) -> u32 {
+        self.slot
+    }
+
+    /// Which of the slot's entities it is, from 1; 0 for nobody.
+    pub const fn generation(self) -> u32 {
+        self.generation
+    }
+
+    /// Whether it refers to nobody.
+    pub const fn is_none(self) -> bool {
+        self.generation == 0
+    }
+}
+
+impl<T> Clone for Id<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T> Copy for Id<T> {}
+impl<T> PartialEq for Id<T> {
+    fn eq(&self, other: &Self) -> bool {
+        (self.slot, self.generation) == (other.slot, other.generation)
+    }
+}
+impl<T> Eq for Id<T> {}
+impl<T> PartialOrd for Id<T> {
+    fn partial_cmp(&self, other: &Self) -> Option<core::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl<T> Ord for Id<T> {
+    fn cmp(&self, other: &Self) -> core::cmp::Ordering {
+        (self.slot, self.generation).cmp(&(other.slot, other.generation))
+    }
+}
+impl<T> Hash for Id<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.slot, self.generation).hash(state);
+    }
+}
+impl<T> Default for Id<T> {
+    fn default() -> Self {
+        Id::NONE
+    }
+}
+impl<T> fmt::Debug for Id<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_none() {
+            return f.write_str("nobody");
+        }
+        write!(f, "{}v{}", self.slot, self.generation)
+    }
+}
+
+/// The unit of visibility that an entity lives in.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Scope(pub u32);
+
+impl Scope {
+    /// The scope that everybody in the room watches.
+    pub const ROOM: Scope = Scope(0);
+}
+
+/// All the entities of one type.
+#[derive(Debug)]
+pub struct Table<T> {
+    rows: Vec<Row<T>>,
+    /// Slots without an entity, lowest first.
+    free: BinaryHeap<Reverse<u32>>,
+    /// Slots touched since the last [`AnyTable::take_marks`], each once.
+    marks: Vec<u32>,
+    len: usize,
+}
+
+#[derive(Debug)]
+struct Row<T> {
+    /// Of the entity here, or of the last one that was.
+    generation: u32,
+    scope: Scope,
+    /// Whether the slot is in `marks`.
+    marked: bool,
+    entity: Option<T>,
+}
+
+impl<T> Default for Table<T> {
+    fn default() -> Self {
+        Table { rows: Vec::new(), free: BinaryHeap::new(), marks: Vec::new(), len: 0 }
+    }
+}
+
+/// The table has [`SLOTS_MAX`] entities: what was to be spawned comes back.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Full<T>(pub T);
+
+impl<T> Table<T> {
+    /// Adds an entity that everybody in the room sees.
+    ///
+    /// # Panics
+    /// If the table is full; see [`Table::try_spawn`].
+    pub fn spawn(&mut self, entity: T) -> Id<T> {
+        self.spawn_in(Scope::ROOM, entity)
+    }
+
+    /// Adds an entity to a scope.
+    ///
+    /// # Panics
+    /// If the table is full; see [`Table::try_spawn`].
+    pub fn spawn_in(&mut self, scope: Scope, entity: T) -> Id<T> {
+        match self.try_spawn(scope, entity) {
+            Ok(id) => id,
+            Err(_) => panic!("a table holds at most {SLOTS_MAX} entities"),
+        }
+    }
+
+    /// Adds an entity to a scope, unless the table is full.
+    pub fn try_spawn(&mut self, scope: Scope, entity: T) -> Result<Id<T>, Full<T>> {
+        let slot = match self.free.pop() {
+            Some(Reverse(slot)) => slot,
+            None if self.rows.len() < SLOTS_MAX as usize => {
+                self.rows.push(Row { generation: 0, scope, marked: false, entity: None });
+                (self.rows.len() - 1) as u32
+            }
+            None => return Err(Full(entity)),
+        };
+        let row = &mut self.rows[slot as usize];
+        row.generation = row.generation.wrapping_add(1).max(1);
+        row.scope = scope;
+        row.entity = Some(entity);
+        self.len += 1;
+        let id = Id::new(slot, row.generation);
+        self.mark(slot);
+        Ok(id)
+    }
+
+    /// Takes an entity out of the table.
+    pub fn despawn(&mut self, id: Id<T>) -> Option<T> {
+        let row = self.row_mut(id)?;
+        let entity = row.entity.take();
+        self.len -= 1;
+        self.free.push(Reverse(id.slot));
+        self.mark(id.slot);
+        entity
+    }
+
+    /// The entity, unless it is gone.
+    pub fn get(&self, id: Id<T>) -> Option<&T> {
+        self.rows
+            .get(id.slot as usize)
+            .filter(|row| row.generation == id.generation)?
+            .entity
+            .as_ref()
+    }
+
+    /// The entity to change, unless it is gone. Marks it.
+    pub fn get_mut(&mut self, id: Id<T>) -> Option<&mut T> {
+        self.row_mut(id)?;
+        self.mark(id.slot);
+        self.rows[id.slot as usize].entity.as_mut()
+    }
+
+    /// Whether the entity is there.
+    pub fn contains(&self, id: Id<T>) -> bool {
+        self.get(id).is_some()
+    }
+
+    /// The scope that the entity lives in, unless it is gone.
+    pub fn scope(&self, id: Id<T>) -> Option<Scope> {
+        self.get(id)?;
+        Some(self.rows[id.slot as usize].scope)
+    }
+
+    /// Moves the entity to another scope; `false` if it is gone.
+    pub fn set_scope(&mut self, id: Id<T>, scope: Scope) -> bool {
+        let Some(row) = self.row_mut(id) else { return false };
+        if row.scope != scope {
+            row.scope = scope;
+            self.mark(id.slot);
+        }
+        true
+    }
+
+    /// All entities in the order of their slots.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (Id<T>, &T)> {
+        self.rows.iter().enumerate().filter_map(|(slot, row)| {
+            Some((Id::new(slot as u32, row.generation), row.entity.as_ref()?))
+        })
+    }
+
+    /// All entities to change, in the order of their slots. Marks every one:
+    /// where only few change, [`Table::ids`] and [`Table::get_mut`] cost less.
+    pub fn iter_mut(&mut self) -> impl DoubleEndedIterator<Item = (Id<T>, &mut T)> {
+        for (slot, row) in self.rows.iter_mut().enumerate() {
+            if row.entity.is_some() && !row.marked {
+                row.marked = true;
+                self.marks.push(slot as u32);
+            }
+        }
+        self.rows.iter_mut().enumerate().filter_map(|(slot, row)| {
+            Some((Id::new(slot as u32, row.generation), row.entity.as_mut()?))
+        })
+    }
+
+    /// The ids of all entities in the order of their slots.
+    pub fn ids(&self) -> impl DoubleEndedIterator<Item = Id<T>> + '_ {
+        self.iter().map(|(id, _)| id)
+    }
+
+    /// How many entities there are.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    fn row_mut(&mut self, id: Id<T>) -> Option<&mut Row<T>> {
+        self.rows
+            .get_mut(id.slot as usize)
+            .filter(|row| row.generation == id.generation && row.entity.is_some())
+    }
+
+    fn mark(&mut self, slot: u32) {
+        let row = &mut self.rows[slot as usize];
+        if !row.marked {
+            row.marked = true;
+            self.marks.push(slot);
+        }
+    }
+}
+
+/// A table whose entity type is not known here: what replication needs of it.
+pub trait AnyTable {
+    /// Moves the marked slots to the end of `out` and unmarks them.
+    fn take_marks(&mut self, out: &mut Vec<u32>);
+    /// Generation and scope of the entity in `slot`, if there is one.
+    fn occupant(&self, slot: u32) -> Option<(u32, Scope)>;
+    /// Quantises the entity in `slot`, if there is one, into its cells.
+    fn store(&self, slot: u32, cells: &mut [i64], heap: &mut Heap);
+    /// Gives the texts of a row's cells back and zeroes the cells.
+    fn wipe(&self, cells: &mut [i64], heap: &mut Heap);
+    /// Puts an entity there that was decoded, in place of any other.
+    fn adopt(&mut self, slot: u32, generation: u32, scope: Scope, cells: &[i64], heap: &Heap);
+    /// Decodes the leaves in `mask` of the entity in `slot` again.
+    fn reload(&mut self, slot: u32, mask: u64, cells: &[i64], heap: &Heap);
+    /// Notes the scope of the entity in `slot`.
+    fn relocate(&mut self, slot: u32, scope: Scope);
+    /// Removes the entity in `slot`, if there is one.
+    fn evict(&mut self, slot: u32);
+}
+
+impl<T: Entity> AnyTable for Table<T> {
+    fn take_marks(&mut self, out: &mut Vec<u32>) {
+        for &slot in &self.marks {
+            self.rows[slot as usize].marked = false;
+        }
+        out.append(&mut self.marks);
+    }
+
+    fn occupant(&self, slot: u32) -> Option<(u32, Scope)> {
+        let row = self.rows.get(slot as usize).filter(|row| row.entity.is_some())?;
+        Some((row.generation, row.scope))
+    }
+
+    fn store(&self, slot: u32, cells: &mut [i64], heap: &mut Heap) {
+        if let Some(entity) = self.rows.get(slot as usize).and_then(|row| row.entity.as_ref()) {
+            entity.store(&Attr::PLAIN, cells, heap);
+        }
+    }
+
+    fn wipe(&self, cells: &mut [i64], heap: &mut Heap) {
+        T::wipe(&Attr::PLAIN, cells, heap);
+    }
+
+    fn adopt(&mut self, slot: u32, generation: u32, scope: Scope, cells: &[i64], heap: &Heap) {
+        let slot = slot as usize;
+        while self.rows.len() <= slot {
+            self.rows.push(Row { generation: 0, scope, marked: false, entity: None });
+        }
+        let row = &mut self.rows[slot];
+        if row.entity.is_none() {
+            self.len += 1;
+        }
+        *row = Row {
+            generation,
+            scope,
+            marked: false,
+            entity: Some(T::load(&Attr::PLAIN, cells, heap)),
+        };
+    }
+
+    fn reload(&mut self, slot: u32, mask: u64, cells: &[i64], heap: &Heap) {
+        if let Some(entity) = self.rows.get_mut(slot as usize).and_then(|row| row.entity.as_mut()) {
+            entity.reload(&Attr::PLAIN, mask, cells, heap);
+        }
+    }
+
+    fn relocate(&mut self, slot: u32, scope: Scope) {
+        if let Some(row) = self.rows.get_mut(slot as usize) {
+            row.scope = scope;
+        }
+    }
+
+    fn evict(&mut self, slot: u32) {
+        if let Some(row) = self.rows.get_mut(slot as usize)
+            && row.entity.take().is_some()
+        {
+            self.len -= 1;
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! The world as clients may have seen it: what changed since any recent tick,
+//! as chunks.
+//!
+//! The game works on its own tables. After each step [`Ledger::record`] looks at
+//! the rows that the game touched, quantises them and keeps what really changed,
+//! with enough of the past to say what a client at an earlier tick has. From
+//! then on a chunk is a question of two ticks and a scope; who asks does not
+//! matter, so one answer serves all clients with the same baseline.
+//!
+//! Knows nothing of clients, frames or time. Holds no game types.
+
+mod track;
+
+use std::sync::Arc;
+
+use tickwire_protocol::chunk::Encoder;
+use tickwire_protocol::hash;
+use tickwire_protocol::heap::Heap;
+use tickwire_protocol::limits::PREDICTED_TICKS_MAX;
+use tickwire_protocol::schema::Schema;
+use tickwire_protocol::schema::layout::Layout;
+use tickwire_protocol::table::{Scope, World};
+use tickwire_protocol::time::Tick;
+
+use track::Track;
+
+/// What a client has of a scope: the state from which a chunk leads to now.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Baseline {
+    /// Nothing.
+    Nothing,
+    /// The state at a tick, in a frame that does not predict.
+    Plain(Tick),
+    /// The state at a tick, in a frame that predicts; and the tick before it at
+    /// which the client watched the scope too, if it did.
+    Predicted(Tick, Option<Tick>),
+}
+
+/// The recorded state of a room, and its recent past.
+#[derive(Debug)]
+pub struct Ledger {
+    layout: Arc<Layout>,
+    tracks: Vec<Track>,
+    /// Texts of the current rows.
+    heap: Heap,
+    /// The last recorded tick.
+    tick: Option<Tick>,
+    /// The oldest tick that a chunk can lead from.
+    oldest: Tick,
+    /// How many ticks the past reaches back.
+    depth: u32,
+    encoder: Encoder,
+    /// Slots that the game has touched; empty between calls.
+    marks: Vec<u32>,
+}
+
+impl Ledger {
+    /// An empty ledger that can lead from any of the last `depth` ticks.
+    pub fn new(schema: &Schema, depth: u32) -> Ledger {
+        let layout = Arc::new(Layout::new(schema));
+        Ledger {
+            tracks: layout.tables.iter().map(Track::new).collect(),
+            layout,
+            heap: Heap::default(),
+            tick: None,
+            oldest: Tick(0),
+            depth,
+            encoder: Encoder::default(),
+            marks: Vec::new(),
+        }
+    }
+
+    /// Takes the state after the step of `tick`, which is later than any before.
+    pub fn record<W: World>(&mut self, world: &mut W, tick: Tick) {
+        debug_assert!(self.tick.is_none_or(|before| before < tick), "ticks ascend");
+        self.oldest = match self.tick {
+            None => tick,
+            Some(_) => self.oldest.max(Tick(tick.0.saturating_sub(self.depth))),
+        };
+        self.tick = Some(tick);
+        for (index, (track, layout)) in self.tracks.iter_mut().zip(&self.layout.tables).enumerate()
+        {
+            let table = world.table_mut(index);
+            table.take_marks(&mut self.marks);
+            track.forget(self.oldest);
+            for slot in self.marks.drain(..) {
+                track.record(layout, table, slot, tick, &mut self.heap);
+            }
+        }
+    }
+
+    /// The last recorded tick.
+    pub fn tick(&self) -> Option<Tick> {
+        self.tick
+    }
+
+    /// Whether chunks can lead from `tick`.
+    pub fn reaches(&self, tick: Tick) -> bool {
+        self.tick.is_some_and(|now| (self.oldest..=now).contains(&tick))
+    }
+
+    /// Whether a client that has applied `before` and then `since` can be given
+    /// a frame that predicts.
+    pub fn predicts(&self, since: Tick, before: Tick) -> bool {
+        self.reaches(before)
+            && before < since
+            && before.until(since) <= PREDICTED_TICKS_MAX
+            && self.tick.is_some_and(|now| since.until(now) <= PREDICTED_TICKS_MAX)
+    }
+
+    /// Appends the chunk that leads from a baseline to the last recorded tick;
+    /// nothing if nothing changed. The baseline's ticks are within reach.
+    pub fn chunk(&mut self, scope: Scope, baseline: Baseline, out: &mut Vec<u8>) {
+        let now = self.tick.unwrap_or_default();
+        self.encoder.begin(matches!(baseline, Baseline::Predicted(..)));
+        for (index, (track, layout)) in self.tracks.iter_mut().zip(&self.layout.tables).enumerate()
+        {
+            if !track.concerned(baseline) {
+                continue;
+            }
+            self.encoder.table(index);
+            track.removals(scope, baseline, &mut self.encoder);
+            track.spawns(layout, scope, baseline, &self.heap, &mut self.encoder);
+            track.updates(layout, scope, baseline, now, &self.heap, &mut self.encoder);
+        }
+        self.encoder.finish(out);
+    }
+
+    /// The state hash of the rows of some scopes.
+    pub fn hash(&self, scopes: &[Scope]) -> u32 {
+        let mut sum = 0u32;
+        for (index, (track, layout)) in self.tracks.iter().zip(&self.layout.tables).enumerate() {
+            for (slot, generation, scope, cells) in track.rows() {
+                if scopes.contains(&scope) {
+                    let row = hash::row(index, layout, slot, generation, cells, &self.heap);
+                    sum = sum.wrapping_add(row);
+                }
+            }
+        }
+        sum
+    }
+}

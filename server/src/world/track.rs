@@ -1,0 +1,316 @@
+//! One table's recorded rows and their past.
+//!
+//! The past is an undo log: whenever a row changes, its old cells are kept with
+//! the tick of the change. So rows that stand still cost nothing, and the row at
+//! an earlier tick is the oldest undo entry that is younger than that tick. For
+//! a client that is up to date that is the first one looked at.
+
+use std::collections::VecDeque;
+
+use tickwire_protocol::chunk::Encoder;
+use tickwire_protocol::heap::Heap;
+use tickwire_protocol::schema::layout::TableLayout;
+use tickwire_protocol::table::{AnyTable, Scope};
+use tickwire_protocol::time::Tick;
+
+use super::Baseline;
+
+/// The recorded rows of one table.
+#[derive(Debug)]
+pub(super) struct Track {
+    /// Cells of a row.
+    stride: usize,
+    /// By slot.
+    rows: Vec<Row>,
+    /// The rows' cells, by slot.
+    cells: Vec<i64>,
+    undo: Undo,
+    /// Rows that left a scope or the world, oldest first.
+    removals: VecDeque<Removal>,
+    /// When anything here changed last.
+    changed: Tick,
+    /// A row under comparison or extrapolation.
+    scratch: Vec<i64>,
+    /// The removals of one chunk.
+    leaving: Vec<(u32, bool)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Row {
+    /// 0 if there is no entity.
+    generation: u32,
+    scope: Scope,
+    /// Since when it is in the scope.
+    entered: Tick,
+    /// When its cells changed last.
+    changed: Tick,
+    /// Its youngest undo entry, if it has one that is not forgotten.
+    undo: u64,
+}
+
+const VACANT: Row =
+    Row { generation: 0, scope: Scope::ROOM, entered: Tick(0), changed: Tick(0), undo: NO_UNDO };
+/// No entry of the undo log.
+const NO_UNDO: u64 = u64::MAX;
+
+#[derive(Clone, Copy, Debug)]
+struct Removal {
+    tick: Tick,
+    slot: u32,
+    scope: Scope,
+    /// Since when it was in the scope.
+    entered: Tick,
+    /// Whether the entity is gone, and not elsewhere.
+    despawned: bool,
+}
+
+impl Track {
+    pub(super) fn new(layout: &TableLayout) -> Track {
+        Track {
+            stride: layout.cells,
+            rows: Vec::new(),
+            cells: Vec::new(),
+            undo: Undo::new(layout.cells),
+            removals: VecDeque::new(),
+            changed: Tick(0),
+            scratch: vec![0; layout.cells],
+            leaving: Vec::new(),
+        }
+    }
+
+    /// Forgets what only clients before `oldest` would need.
+    pub(super) fn forget(&mut self, oldest: Tick) {
+        self.undo.forget(oldest);
+        while self.removals.front().is_some_and(|removal| removal.tick <= oldest) {
+            self.removals.pop_front();
+        }
+    }
+
+    /// Records what became of a slot that the game touched.
+    pub(super) fn record(
+        &mut self,
+        layout: &TableLayout,
+        table: &dyn AnyTable,
+        slot: u32,
+        tick: Tick,
+        heap: &mut Heap,
+    ) {
+        let at = slot as usize;
+        if self.rows.len() <= at {
+            self.rows.resize(at + 1, VACANT);
+            self.cells.resize((at + 1) * self.stride, 0);
+        }
+        let occupant = table.occupant(slot);
+        let row = &mut self.rows[at];
+        let cells = &mut self.cells[at * self.stride..][..self.stride];
+
+        let stays = occupant.is_some_and(|(generation, _)| generation == row.generation);
+        if row.generation != 0 && !stays {
+            self.removals.push_back(row.removal(slot, tick, true));
+            layout.record.wipe(cells, heap);
+            *row = VACANT;
+            self.changed = tick;
+        }
+        let Some((generation, scope)) = occupant else { return };
+        if row.generation == 0 {
+            *row = Row { generation, scope, entered: tick, changed: tick, undo: NO_UNDO };
+            table.store(slot, cells, heap);
+            self.changed = tick;
+            return;
+        }
+        if row.scope != scope {
+            self.removals.push_back(row.removal(slot, tick, false));
+            (row.scope, row.entered) = (scope, tick);
+            self.changed = tick;
+        }
+        self.scratch.copy_from_slice(cells);
+        table.store(slot, cells, heap);
+        if *cells != *self.scratch {
+            row.undo = self.undo.push(tick, row.undo, &self.scratch);
+            row.changed = tick;
+            self.changed = tick;
+        }
+    }
+
+    /// Whether a chunk from this baseline can have anything of this table.
+    pub(super) fn concerned(&self, baseline: Baseline) -> bool {
+        match baseline {
+            Baseline::Nothing => !self.rows.is_empty(),
+            Baseline::Plain(since) | Baseline::Predicted(since, None) => self.changed > since,
+            Baseline::Predicted(_, Some(before)) => self.changed > before,
+        }
+    }
+
+    /// The rows that the client has and that left.
+    pub(super) fn removals(&mut self, scope: Scope, baseline: Baseline, encoder: &mut Encoder) {
+        let (Baseline::Plain(since) | Baseline::Predicted(since, _)) = baseline else { return };
+        let young = self.removals.iter().rev().take_while(|removal| removal.tick > since);
+        self.leaving.extend(
+            young
+                .filter(|removal| removal.scope == scope && removal.entered <= since)
+                .map(|removal| (removal.slot, removal.despawned)),
+        );
+        self.leaving.sort_unstable();
+        for &(slot, _) in self.leaving.iter().filter(|leaving| leaving.1) {
+            encoder.despawn(slot);
+        }
+        for &(slot, _) in self.leaving.iter().filter(|leaving| !leaving.1) {
+            encoder.depart(slot);
+        }
+        self.leaving.clear();
+    }
+
+    /// The rows that the client does not have.
+    pub(super) fn spawns(
+        &self,
+        layout: &TableLayout,
+        scope: Scope,
+        baseline: Baseline,
+        heap: &Heap,
+        encoder: &mut Encoder,
+    ) {
+        for (slot, row) in self.rows.iter().enumerate() {
+            let here = row.generation != 0 && row.scope == scope;
+            let new = match baseline {
+                Baseline::Nothing => true,
+                Baseline::Plain(since) | Baseline::Predicted(since, _) => row.entered > since,
+            };
+            if here && new {
+                let cells = &self.cells[slot * self.stride..][..self.stride];
+                encoder.spawn(layout, slot as u32, row.generation, cells, heap);
+            }
+        }
+    }
+
+    /// The rows that the client has and that are not what it has.
+    pub(super) fn updates(
+        &mut self,
+        layout: &TableLayout,
+        scope: Scope,
+        baseline: Baseline,
+        now: Tick,
+        heap: &Heap,
+        encoder: &mut Encoder,
+    ) {
+        let (since, before) = match baseline {
+            Baseline::Nothing => return,
+            Baseline::Plain(since) | Baseline::Predicted(since, None) => (since, None),
+            Baseline::Predicted(since, Some(before)) => (since, Some(before)),
+        };
+        let Track { stride, rows, cells, undo, scratch, .. } = self;
+        for (slot, row) in rows.iter().enumerate() {
+            let here = row.generation != 0 && row.scope == scope && row.entered <= since;
+            if !here || row.changed <= before.unwrap_or(since) {
+                continue;
+            }
+            let new = &cells[slot * *stride..][..*stride];
+            let base = undo.at(row.undo, since).unwrap_or(new);
+            // A row that came after the earlier tick stands still on the client.
+            let Some(before) = before.filter(|&before| row.entered <= before) else {
+                encoder.update(layout, slot as u32, base, new, heap);
+                continue;
+            };
+            let earlier = undo.at(row.undo, before).unwrap_or(new);
+            scratch.copy_from_slice(base);
+            for (_, at, scalar) in layout.motion_leaves() {
+                let (apart, ahead) = (before.until(since), since.until(now));
+                scratch[at] = scalar.extrapolate(earlier[at], base[at], apart, ahead);
+            }
+            encoder.update(layout, slot as u32, scratch, new, heap);
+        }
+    }
+
+    /// Slot, generation, scope and cells of each row.
+    pub(super) fn rows(&self) -> impl Iterator<Item = (u32, u32, Scope, &[i64])> {
+        self.rows.iter().enumerate().filter(|(_, row)| row.generation != 0).map(|(slot, row)| {
+            let cells = &self.cells[slot * self.stride..][..self.stride];
+            (slot as u32, row.generation, row.scope, cells)
+        })
+    }
+}
+
+impl Row {
+    fn removal(&self, slot: u32, tick: Tick, despawned: bool) -> Removal {
+        Removal { tick, slot, scope: self.scope, entered: self.entered, despawned }
+    }
+}
+
+/// Old rows, in a ring that grows to what the history needs and stays there.
+#[derive(Debug)]
+struct Undo {
+    stride: usize,
+    /// When each change was, and the entry before it of the same row; by number
+    /// modulo the ring's size.
+    entries: Vec<(Tick, u64)>,
+    /// The cells before each change.
+    cells: Vec<i64>,
+    /// The number of the oldest entry.
+    first: u64,
+    /// The number of the next entry.
+    next: u64,
+}
+
+impl Undo {
+    fn new(stride: usize) -> Undo {
+        Undo { stride, entries: Vec::new(), cells: Vec::new(), first: 0, next: 0 }
+    }
+
+    /// The place of an entry in the ring, whose size is a power of two.
+    #[inline]
+    fn place(&self, number: u64) -> usize {
+        number as usize & (self.entries.len() - 1)
+    }
+
+    fn push(&mut self, tick: Tick, before: u64, cells: &[i64]) -> u64 {
+        if self.next - self.first == self.entries.len() as u64 {
+            self.grow();
+        }
+        let place = self.place(self.next);
+        self.entries[place] = (tick, before);
+        self.cells[place * self.stride..][..self.stride].copy_from_slice(cells);
+        self.next += 1;
+        self.next - 1
+    }
+
+    fn grow(&mut self) {
+        let size = (self.entries.len() * 2).max(64);
+        let mut grown = Undo {
+            stride: self.stride,
+            entries: vec![(Tick(0), NO_UNDO); size],
+            cells: vec![0; size * self.stride],
+            ..*self
+        };
+        for number in self.first..self.next {
+            let (old, new) = (self.place(number), grown.place(number));
+            grown.entries[new] = self.entries[old];
+            grown.cells[new * self.stride..][..self.stride]
+                .copy_from_slice(&self.cells[old * self.stride..][..self.stride]);
+        }
+        *self = grown;
+    }
+
+    /// Drops what changed at `oldest` or before: nobody asks for what was before that.
+    fn forget(&mut self, oldest: Tick) {
+        while self.first < self.next && self.entries[self.place(self.first)].0 <= oldest {
+            self.first += 1;
+        }
+    }
+
+    /// A row's cells at `tick`, if they are others than now; `youngest` is the
+    /// row's youngest entry.
+    #[inline]
+    fn at(&self, youngest: u64, tick: Tick) -> Option<&[i64]> {
+        let mut found = None;
+        let mut number = youngest;
+        while number != NO_UNDO && number >= self.first {
+            let place = self.place(number);
+            let (changed, before) = self.entries[place];
+            if changed <= tick {
+                break;
+            }
+            found = Some(place);
+            number = before;
+        }
+        found.map(|place| &self.cells[place * self.stride..][..self.stride])
+    }
+}
