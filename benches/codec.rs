@@ -128,10 +128,8 @@ fn sizes() {
     println!("bytes per moving entity (chunks of 50, heading 8 bits, x and y at 1/16 unit)\n");
     println!("| recording | send | plain | predicted | saved | chunk, predicted |");
     println!("|---|---|---|---|---|---|");
-    let recordings: [(&str, &dyn Fn(f32) -> Recording); 2] = [
-        ("ships", &|hz| ships(50, 1200, hz, 1)),
-        ("walkers", &|hz| walkers(50, 1200, hz, 1)),
-    ];
+    let recordings: [(&str, &dyn Fn(f32) -> Recording); 2] =
+        [("ships", &|hz| ships(50, 1200, hz, 1)), ("walkers", &|hz| walkers(50, 1200, hz, 1))];
     for (name, record) in recordings {
         for (hz, every) in [(60.0, 1), (60.0, 3), (30.0, 1), (20.0, 1)] {
             let recording = record(hz);
@@ -254,7 +252,8 @@ fn round(recording: &Recording, predict: bool, rounds: &mut Rounds) {
     let schema = schema();
     let mut mirror = Mirror::new(schema.clone());
     let mut typed: Typed<Space> = Typed::new(&schema, &schema).expect("the same schema");
-    let (mut base, mut copy) = (vec![varint::Row::default(); count], vec![varint::Row::default(); count]);
+    let (mut base, mut copy) =
+        (vec![varint::Row::default(); count], vec![varint::Row::default(); count]);
     let mut rows = vec![varint::Row::default(); count];
     let (mut chunk, mut bytes, mut plain) =
         (Vec::with_capacity(1 << 16), Vec::with_capacity(1 << 16), Vec::with_capacity(1 << 16));
@@ -343,7 +342,9 @@ fn speeds(rounds_max: usize) {
         round(&recording, true, &mut predicted);
     }
     println!("\ntime per entity, 50 ships that all move (median of {rounds_max} rounds)\n");
-    println!("| what | plain | predicted | memcpy + varint | ratio plain | ratio predicted | allocations |");
+    println!(
+        "| what | plain | predicted | memcpy + varint | ratio plain | ratio predicted | allocations |"
+    );
     println!("|---|---|---|---|---|---|---|");
     let line = |what: &str, a: f64, b: f64, v: f64, allocations: u64| {
         println!(
@@ -356,7 +357,13 @@ fn speeds(rounds_max: usize) {
     let decodes = plain.allocations_decode + predicted.allocations_decode;
     let (ve, vd) = (median(plain.varint_encode), median(plain.varint_decode));
     line("encode", median(plain.encode), median(predicted.encode), ve, encodes);
-    line("decode and apply, by schema", median(plain.decode), median(predicted.decode), vd, decodes);
+    line(
+        "decode and apply, by schema",
+        median(plain.decode),
+        median(predicted.decode),
+        vd,
+        decodes,
+    );
     line("decode and apply, typed", median(plain.typed), median(predicted.typed), vd, decodes);
 }
 

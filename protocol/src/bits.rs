@@ -61,19 +61,25 @@ impl BitWriter {
     }
 
     /// Writes `value` with order `k`, or nothing: `false` says that it would
-    /// take `escape` or more zeros, and those zeros were written.
+    /// take `escape` or more zeros, and those zeros were written. `escape` is
+    /// at most 40 and `k` at most 24, so a value from 2^63 on always escapes.
     #[inline]
     pub fn golomb(&mut self, value: u64, k: u32, escape: u32) -> bool {
-        let sum = u128::from(value) + (1u128 << k);
-        let q = 127 - sum.leading_zeros() - k;
+        if value > u64::MAX >> 1 {
+            // No order that is in use reaches this far.
+            self.put(0, escape);
+            return false;
+        }
+        let sum = value + (1 << k);
+        let q = 63 - sum.leading_zeros() - k;
         if q >= escape {
             self.put(0, escape);
             return false;
         }
         let low = k + q;
-        let tail = (sum as u64) & mask(low);
-        if 2 * q + 1 + k <= 64 {
-            self.put((tail << 1 | 1) << q, 2 * q + 1 + k);
+        let tail = sum & mask(low);
+        if q + low < 64 {
+            self.put((tail << 1 | 1) << q, q + 1 + low);
         } else {
             self.put(1 << q, q + 1);
             self.put(tail, low);

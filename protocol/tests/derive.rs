@@ -654,7 +654,12 @@ mod shadowed {
     }
 
     #[derive(Message)]
-    struct Ok(Self_);
+    struct Ok(Self_, Solo);
+
+    #[derive(Value)]
+    enum Solo {
+        Only {},
+    }
 
     #[derive(World)]
     struct Err {

@@ -71,7 +71,7 @@ impl Net {
             "step" => self.step = Some(value.step()?),
             "ring" => self.ring = value.flag()?,
             "angle" => self.angle = value.flag()?,
-            "bits" => self.bits = value.count()?,
+            "bits" => self.bits = u8::try_from(value.count()?).unwrap_or(u8::MAX),
             "motion" => self.motion = value.flag()?,
             "max_bytes" => self.max_bytes = value.count()?,
             "max_len" => self.max_len = value.count()?,
@@ -177,17 +177,20 @@ impl Given<'_> {
         if step > 0.0 { Ok(step) } else { Err(Error::new(span, "`step` must be above 0")) }
     }
 
-    /// A whole number from 1 to what the type can hold.
-    fn count<N: TryFrom<u32> + Default + PartialEq>(self) -> Result<N, Error> {
+    /// A whole number above 0. What no type can hold becomes the largest that
+    /// one can: the check of the attribute knows the limits.
+    fn count(self) -> Result<u32, Error> {
         let parsed = match &self.value {
-            Some(Lit::Int(int)) if int.suffix().is_empty() => int.base10_parse::<u32>().ok(),
+            Some(Lit::Int(int)) if int.suffix().is_empty() => int.base10_parse::<u128>().ok(),
             _ => None,
         };
-        let count = parsed.and_then(|count| N::try_from(count).ok());
-        count.filter(|count| *count != N::default()).ok_or_else(|| {
-            let text = format!("`{}` needs a whole number above 0, and not a huge one", self.key);
-            Error::new(self.span(), text)
-        })
+        match parsed {
+            None | Some(0) => {
+                let text = format!("`{}` needs a whole number above 0", self.key);
+                Err(Error::new(self.span(), text))
+            }
+            Some(count) => Ok(u32::try_from(count).unwrap_or(u32::MAX)),
+        }
     }
 
     /// Where to report what is wrong with the value.
@@ -249,9 +252,9 @@ mod tests {
         assert!(errors.is_empty(), "{errors:?}");
         assert_eq!((net.min, net.max), (Some(Bound::Int(-5)), Some(Bound::Int(16))));
         assert_eq!(net.step, Some(1.0));
-        let (net, _) = parse(parse_quote!(#[net(min = -5.0, max = 1e3, ring, bits = 24,)]));
+        let (net, _) = parse(parse_quote!(#[net(min = -5.0, max = 1e3, ring, bits = 300,)]));
         assert_eq!((net.min, net.max), (Some(Bound::Float(-5.0)), Some(Bound::Float(1000.0))));
-        assert_eq!((net.ring, net.angle, net.bits), (true, false, 24));
+        assert_eq!((net.ring, net.angle, net.bits), (true, false, 255));
     }
 
     #[test]
@@ -288,7 +291,6 @@ mod tests {
         assert!(one(parse_quote!(#[net(max = 5u8)])).contains("needs a number"));
         assert!(one(parse_quote!(#[net(max = 1e999)])).contains("needs a number"));
         assert!(one(parse_quote!(#[net(step = -0.5)])).contains("above 0"));
-        assert!(one(parse_quote!(#[net(bits = 256)])).contains("not a huge one"));
         assert!(one(parse_quote!(#[net(max_len = -1)])).contains("above 0"));
         assert!(!one(parse_quote!(#[net])).is_empty());
     }

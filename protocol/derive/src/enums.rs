@@ -142,7 +142,8 @@ fn wipe(variants: &[Variant]) -> TokenStream {
         code!(#tag => { #wipes })
     });
     code! {
-        let (cells, _) = cells.split_at_mut(<Self as ::tickwire_protocol::value::Value>::cells(attr));
+        let size = <Self as ::tickwire_protocol::value::Value>::cells(attr);
+        let (cells, _) = cells.split_at_mut(size);
         {
             let (tag, cells) = cells.split_at_mut(1);
             match tag[0] {

@@ -1,6 +1,6 @@
 //! A field, and the calls that the generated code makes for it.
 
-use proc_macro2::{Group, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
@@ -31,15 +31,17 @@ pub(crate) struct Constants {
     pub(crate) attrs: TokenStream,
     /// The proofs that it suits the types.
     pub(crate) checks: TokenStream,
-    /// What its `ACCEPTS` is made of.
+    /// Statements that name each field's `ACCEPTS`, so that the compiler meets a
+    /// type that contains itself.
     pub(crate) accepts: TokenStream,
     /// Fields so far.
     count: usize,
 }
 
 impl Constants {
-    /// A reference to the constant of a field, checked against the field's type.
-    fn add(&mut self, net: &Net, ty: &TokenStream, at: Span) -> TokenStream {
+    /// A reference to the constant of a field. It is checked against the type
+    /// if it is `whole`; otherwise parts of it were reported and left out.
+    fn add(&mut self, net: &Net, whole: bool, ty: &TokenStream, at: Span) -> TokenStream {
         let attr = if net.is_plain() {
             quote_spanned!(at=> ::tickwire_protocol::value::Attr::PLAIN)
         } else {
@@ -49,8 +51,14 @@ impl Constants {
         };
         self.count += 1;
         let accepts = quote_spanned!(at=> <#ty as ::tickwire_protocol::value::Value>::ACCEPTS);
-        self.checks.extend(quote_spanned!(at=> const _: () = #attr.check(#accepts);));
         self.accepts.extend(quote_spanned!(at=> let _ = #accepts;));
+        if whole {
+            // The call goes from the first token of the type to its last, so
+            // that all of it is underlined.
+            let mut arguments = Group::new(Delimiter::Parenthesis, accepts);
+            arguments.set_span(ty.clone().into_iter().last().map_or(at, |token| token.span()));
+            self.checks.extend(quote_spanned!(at=> const _: () = #attr.check #arguments;));
+        }
         quote_spanned!(at=> &#attr)
     }
 }
@@ -70,7 +78,9 @@ impl Field {
                 Member::Unnamed(index) => index.index.to_string(),
             };
             let (ty, at) = (without_self(field.ty.to_token_stream(), owner), field.ty.span());
-            let attr = constants.add(&Net::of(&field.attrs, errors), &ty, at);
+            let before = errors.len();
+            let net = Net::of(&field.attrs, errors);
+            let attr = constants.add(&net, errors.len() == before, &ty, at);
             let variable = format_ident!("field_{index}", span = Span::mixed_site());
             Field { name, member, variable, attr, ty, at }
         })

@@ -27,8 +27,7 @@
 //! its field does not compile.
 //!
 //! ```
-//! use tickwire_derive::{Entity, Message, Value, World};
-//! use tickwire_protocol::table::{Id, Table};
+//! use tickwire_protocol::{Entity, Id, Message, Table, Value, World};
 //!
 //! #[derive(Value)]
 //! struct Pos {
@@ -102,7 +101,16 @@ use syn::{DeriveInput, parse_macro_input};
 /// sent when it changes. An enum is sent as a whole; its variants are numbered
 /// in their order, the first is its default.
 ///
-/// The type has no parameters. See the [crate's page](crate) for `#[net(...)]`.
+/// The type has no parameters, and it does not contain itself, not even in a
+/// list. See the [crate's page](crate) for `#[net(...)]`.
+///
+/// ```compile_fail,E0391
+/// #[derive(tickwire_protocol::Value)]
+/// struct Branch {
+///     #[net(max_len = 2)]
+///     branches: Vec<Branch>,
+/// }
+/// ```
 #[proc_macro_derive(Value, attributes(net))]
 pub fn derive_value(input: TokenStream) -> TokenStream {
     value::derive(&parse_macro_input!(input as DeriveInput)).into()

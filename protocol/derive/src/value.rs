@@ -58,14 +58,12 @@ pub(crate) fn implement(input: &DeriveInput) -> Result<TokenStream, Error> {
             return Err(Error::new_spanned(&input.ident, text));
         }
     };
-    let Constants { attrs, accepts, mut checks, .. } = constants;
+    let Constants { attrs, checks, accepts, .. } = constants;
     let value = implementation(name, &accepts, &bodies);
-    if !errors.is_empty() {
-        // They would see attributes of which the wrong parts are missing.
-        checks = errors.into_iter().map(Error::into_compile_error).collect();
-    }
+    let errors = errors.into_iter().map(Error::into_compile_error);
     Ok(code! {
         const _: () = {
+            #(#errors)*
             #attrs
             #checks
             #value

@@ -26,6 +26,8 @@ pub struct TableLayout {
     pub cells: usize,
     /// The leaves that are motion, as a mask.
     pub motion: u64,
+    /// The first cell and the scalar of each of them.
+    pub motions: Vec<(usize, Scalar)>,
     /// Where the running mean of each adaptive leaf starts in a plain section.
     pub means: Vec<Mean>,
     /// The same for a section of predicted updates.
@@ -173,26 +175,24 @@ impl TableLayout {
         let mut build = Build { means: Vec::new() };
         let record = build.record(&table.fields);
         let mut means_predicted = build.means.clone();
-        let mut motion = 0;
+        let (mut motion, mut motions) = (0, Vec::new());
         for (index, leaf) in record.leaves.iter().enumerate() {
             if let (true, Node::Scalar(scalar)) = (leaf.motion, &leaf.node) {
                 motion |= 1 << index;
+                motions.push((leaf.at, *scalar));
                 if matches!(scalar.code, Code::Near | Code::Count) {
                     means_predicted[scalar.mean] = Mean::new(MEAN_PREDICTED);
                 }
             }
         }
-        TableLayout { cells: record.cells, record, motion, means: build.means, means_predicted }
-    }
-
-    /// The leaves that are motion: index, first cell, scalar.
-    pub fn motion_leaves(&self) -> impl Iterator<Item = (usize, usize, &Scalar)> {
-        self.record.leaves.iter().enumerate().filter(|(_, leaf)| leaf.motion).filter_map(
-            |(index, leaf)| match &leaf.node {
-                Node::Scalar(scalar) => Some((index, leaf.at, scalar)),
-                _ => None,
-            },
-        )
+        TableLayout {
+            cells: record.cells,
+            record,
+            motion,
+            motions,
+            means: build.means,
+            means_predicted,
+        }
     }
 }
 

@@ -11,6 +11,7 @@ mod nest;
 
 use crate::codec::{Error, Reader, Writer};
 use crate::heap::Heap;
+use crate::limits::{ELEMENTS_MAX, TEXT_BYTES_MAX};
 use crate::schema::Kind;
 
 pub use leaf::Blob;
@@ -98,7 +99,9 @@ impl Attr {
             self.max_bytes == 0 || accepts & accepts::MAX_BYTES != 0,
             "`max_bytes` needs a `String` or a `Blob`"
         );
+        assert!(self.max_bytes as usize <= TEXT_BYTES_MAX, "`max_bytes` is at most 4096");
         assert!(self.max_len == 0 || accepts & accepts::MAX_LEN != 0, "`max_len` needs a `Vec`");
+        assert!(self.max_len as usize <= ELEMENTS_MAX, "`max_len` is at most 1024");
         assert!(
             self.max_len != 0 || accepts & accepts::MAX_LEN == 0,
             "a `Vec` needs `#[net(max_len = ...)]`"

@@ -197,6 +197,8 @@ impl Track {
             Baseline::Plain(since) | Baseline::Predicted(since, None) => (since, None),
             Baseline::Predicted(since, Some(before)) => (since, Some(before)),
         };
+        let apart = before.map_or(0, |before| before.until(since));
+        let ahead = since.until(now);
         let Track { stride, rows, cells, undo, scratch, .. } = self;
         for (slot, row) in rows.iter().enumerate() {
             let here = row.generation != 0 && row.scope == scope && row.entered <= since;
@@ -204,16 +206,17 @@ impl Track {
                 continue;
             }
             let new = &cells[slot * *stride..][..*stride];
-            let base = undo.at(row.undo, since).unwrap_or(new);
             // A row that came after the earlier tick stands still on the client.
             let Some(before) = before.filter(|&before| row.entered <= before) else {
+                let base = undo.at(row.undo, since).map_or(new, |place| undo.cells(place));
                 encoder.update(layout, slot as u32, base, new, heap);
                 continue;
             };
-            let earlier = undo.at(row.undo, before).unwrap_or(new);
+            let (base, earlier) = undo.at_both(row.undo, since, before);
+            let base = base.map_or(new, |place| undo.cells(place));
+            let earlier = earlier.map_or(new, |place| undo.cells(place));
             scratch.copy_from_slice(base);
-            for (_, at, scalar) in layout.motion_leaves() {
-                let (apart, ahead) = (before.until(since), since.until(now));
+            for &(at, ref scalar) in &layout.motions {
                 scratch[at] = scalar.extrapolate(earlier[at], base[at], apart, ahead);
             }
             encoder.update(layout, slot as u32, scratch, new, heap);
@@ -296,12 +299,25 @@ impl Undo {
         }
     }
 
-    /// A row's cells at `tick`, if they are others than now; `youngest` is the
-    /// row's youngest entry.
+    /// The place of a row's cells at `tick`, if they are others than now;
+    /// `youngest` is the row's youngest entry.
     #[inline]
-    fn at(&self, youngest: u64, tick: Tick) -> Option<&[i64]> {
-        let mut found = None;
-        let mut number = youngest;
+    fn at(&self, youngest: u64, tick: Tick) -> Option<usize> {
+        self.walk(youngest, tick, None).0
+    }
+
+    /// The places of a row's cells at a tick and at an earlier one, in one walk.
+    #[inline]
+    fn at_both(&self, youngest: u64, tick: Tick, before: Tick) -> (Option<usize>, Option<usize>) {
+        let (place, next) = self.walk(youngest, tick, None);
+        (place, self.walk(next, before, place).0)
+    }
+
+    /// Goes back from an entry to the last one that is younger than `tick`; gives
+    /// its place and the entry where it stopped.
+    #[inline]
+    fn walk(&self, from: u64, tick: Tick, mut found: Option<usize>) -> (Option<usize>, u64) {
+        let mut number = from;
         while number != NO_UNDO && number >= self.first {
             let place = self.place(number);
             let (changed, before) = self.entries[place];
@@ -311,6 +327,11 @@ impl Undo {
             found = Some(place);
             number = before;
         }
-        found.map(|place| &self.cells[place * self.stride..][..self.stride])
+        (found, number)
+    }
+
+    #[inline]
+    fn cells(&self, place: usize) -> &[i64] {
+        &self.cells[place * self.stride..][..self.stride]
     }
 }

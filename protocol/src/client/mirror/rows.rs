@@ -74,7 +74,7 @@ impl TableRows {
     pub(super) fn new(layout: &TableLayout) -> TableRows {
         TableRows {
             stride: layout.cells,
-            motion_at: layout.motion_leaves().map(|(_, at, _)| at).collect(),
+            motion_at: layout.motions.iter().map(|&(at, _)| at).collect(),
             pages: Vec::new(),
             infos: Vec::new(),
             cells: Vec::new(),
@@ -142,7 +142,7 @@ impl TableRows {
             let cells = &mut cells[row as usize * *stride..][..*stride];
             let past = &mut past[row as usize * motion_at.len()..][..motion_at.len()];
             let mut moved = 0;
-            for ((_, at, scalar), past) in layout.motion_leaves().zip(past) {
+            for (&(at, ref scalar), past) in layout.motions.iter().zip(past) {
                 let cell = &mut cells[at];
                 moved |= *cell ^ *past;
                 let earlier = core::mem::replace(past, *cell);

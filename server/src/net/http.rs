@@ -1,0 +1,63 @@
+//! HTTP/1 over one stream, with a deadline and a size for the headers.
+
+use std::error::Error;
+use std::time::Duration;
+
+use hyper::body::{Body, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::Service;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::linger::Linger;
+
+/// What the headers of a request may cost.
+#[derive(Debug, Clone, Copy)]
+pub struct HttpLimits {
+    /// Time from the connection, or the last response, to the last byte of the next
+    /// request's headers. Then the connection is closed without an answer.
+    pub header_deadline: Duration,
+    /// Bytes of the request line and headers. More: 431.
+    pub header_bytes_max: usize,
+    /// Number of headers. More: 431.
+    pub headers_max: usize,
+    /// Time that a peer which still sends is given to read the last response.
+    pub linger: Duration,
+}
+
+impl Default for HttpLimits {
+    fn default() -> Self {
+        Self {
+            header_deadline: Duration::from_secs(5),
+            header_bytes_max: 16 * 1024,
+            headers_max: 64,
+            linger: Duration::from_secs(1),
+        }
+    }
+}
+
+/// Serves the requests of one stream until it ends or is upgraded. A handler that
+/// wants a WebSocket calls [`accept_upgrade`](super::accept_upgrade) with the same
+/// stream type.
+pub async fn serve_http<T, S, B>(
+    stream: T,
+    limits: &HttpLimits,
+    service: S,
+) -> Result<(), hyper::Error>
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response<B>>,
+    S::Error: Into<Box<dyn Error + Send + Sync>>,
+    B: Body + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.header_deadline)
+        .max_header_size(limits.header_bytes_max)
+        .max_headers(limits.headers_max)
+        .serve_connection(TokioIo::new(Linger::new(stream, limits.linger)), service)
+        .with_upgrades()
+        .await
+}
