@@ -88,12 +88,27 @@ impl Room {
         self.ledger.record(&mut self.space, Tick(self.tick));
     }
 
+    /// What a client has that gets every `every`th tick.
     fn baseline(&self, every: u32, predict: bool) -> Baseline {
-        let since = Tick(self.tick - every);
-        match since.0.checked_sub(every) {
-            Some(before) if predict => Baseline::Predicted(since, Some(Tick(before))),
-            _ => Baseline::Plain(since),
+        let Some(since) = self.tick.checked_sub(every) else { return Baseline::Nothing };
+        match since.checked_sub(every) {
+            Some(before) if predict => Baseline::Predicted(Tick(since), Some(Tick(before))),
+            _ => Baseline::Plain(Tick(since)),
         }
+    }
+
+    /// Makes a frame of a chunk from a baseline.
+    fn wrap(&self, baseline: Baseline, chunk: &[u8], bytes: &mut Vec<u8>) {
+        let (step, form) = match baseline {
+            Baseline::Nothing => (Step::Full(Tick(self.tick)), Form::Whole),
+            Baseline::Plain(since) | Baseline::Predicted(since, _) => {
+                (Step::Advance(self.tick - since.0), Form::Change)
+            }
+        };
+        let predicted = matches!(baseline, Baseline::Predicted(..));
+        let header = Header { step, predicted, processed: None, depth: None, hash: None };
+        write_header(&header, [(Scope::ROOM, form, chunk.len())].into_iter(), 0, bytes);
+        bytes.extend_from_slice(chunk);
     }
 }
 
@@ -240,8 +255,6 @@ struct Rounds {
     typed: Vec<f64>,
     varint_encode: Vec<f64>,
     varint_decode: Vec<f64>,
-    allocations_encode: u64,
-    allocations_decode: u64,
 }
 
 /// One recording, encoded and applied tick by tick: each side of each tick is
@@ -273,46 +286,29 @@ fn round(recording: &Recording, predict: bool, rounds: &mut Rounds) {
                 0,
             ];
         }
-        let baseline = match tick {
-            0 => Baseline::Nothing,
-            1 => Baseline::Plain(Tick(0)),
-            _ => room.baseline(1, predict),
-        };
+        let baseline = room.baseline(1, predict);
         chunk.clear();
         bytes.clear();
         plain.clear();
 
         let start = Instant::now();
-        let encoding = allocation_counter::measure(|| {
-            room.ledger.chunk(Scope::ROOM, black_box(baseline), &mut chunk);
-        });
+        room.ledger.chunk(Scope::ROOM, black_box(baseline), &mut chunk);
         let encoded = start.elapsed().as_secs_f64();
 
         let start = Instant::now();
         varint::encode(&mut base, black_box(&rows), &mut plain);
         let varint_encoded = start.elapsed().as_secs_f64();
 
-        let header = Header {
-            step: if tick == 0 { Step::Full(Tick(0)) } else { Step::Advance(1) },
-            predicted: matches!(baseline, Baseline::Predicted(..)),
-            processed: None,
-            depth: None,
-            hash: None,
-        };
-        let form = if tick == 0 { Form::Whole } else { Form::Change };
-        write_header(&header, [(Scope::ROOM, form, chunk.len())].into_iter(), 0, &mut bytes);
-        bytes.extend_from_slice(&chunk);
+        room.wrap(baseline, &chunk, &mut bytes);
 
         let start = Instant::now();
-        let applying = allocation_counter::measure(|| {
-            let mut r = Reader::new(black_box(&bytes));
-            let _tag = r.u8();
-            let frame = Frame::read(r).expect("a frame");
-            mirror.apply(&frame).expect("applies");
-        });
+        let mut r = Reader::new(black_box(&bytes));
+        let _tag = r.u8();
+        let frame = Frame::read(r).expect("a frame");
+        mirror.apply(&frame).expect("applies");
         let applied = start.elapsed().as_secs_f64();
         let start = Instant::now();
-        let following = allocation_counter::measure(|| typed.follow(&mirror));
+        typed.follow(&mirror);
         let followed = start.elapsed().as_secs_f64();
 
         let start = Instant::now();
@@ -322,8 +318,6 @@ fn round(recording: &Recording, predict: bool, rounds: &mut Rounds) {
         if tick > warm {
             let all = [encoded, applied, followed, varint_encoded, varint_decoded];
             spent.iter_mut().zip(all).for_each(|(sum, time)| *sum += time);
-            rounds.allocations_encode += encoding.count_total;
-            rounds.allocations_decode += applying.count_total + following.count_total;
         }
     }
     let each = 1e9 / ((ticks - warm) * count) as f64;
@@ -332,6 +326,39 @@ fn round(recording: &Recording, predict: bool, rounds: &mut Rounds) {
     rounds.typed.push((spent[1] + spent[2]) * each);
     rounds.varint_encode.push(spent[3] * each);
     rounds.varint_decode.push(spent[4] * each);
+}
+
+/// Allocations of all encodes, and of all decodes, of a recording in steady state.
+fn allocations(recording: &Recording, predict: bool) -> (u64, u64) {
+    let mut room = Room::new(recording);
+    let schema = schema();
+    let mut mirror = Mirror::new(schema.clone());
+    let mut typed: Typed<Space> = Typed::new(&schema, &schema).expect("the same schema");
+    let (mut chunk, mut bytes) = (Vec::with_capacity(1 << 16), Vec::with_capacity(1 << 16));
+    let (mut encodes, mut decodes) = (0, 0);
+    for tick in 0..recording.len() {
+        if tick > 0 {
+            room.step(recording);
+        }
+        chunk.clear();
+        bytes.clear();
+        let frame = allocation_counter::measure(|| {
+            let baseline = room.baseline(1, predict);
+            room.ledger.chunk(Scope::ROOM, baseline, &mut chunk);
+            room.wrap(baseline, &chunk, &mut bytes);
+        });
+        let apply = allocation_counter::measure(|| {
+            let mut r = Reader::new(&bytes);
+            let _tag = r.u8();
+            mirror.apply(&Frame::read(r).expect("a frame")).expect("applies");
+            typed.follow(&mirror);
+        });
+        if tick > 100 {
+            encodes += frame.count_total;
+            decodes += apply.count_total;
+        }
+    }
+    (encodes, decodes)
 }
 
 fn speeds(rounds_max: usize) {
@@ -353,8 +380,10 @@ fn speeds(rounds_max: usize) {
             b / v
         );
     };
-    let encodes = plain.allocations_encode + predicted.allocations_encode;
-    let decodes = plain.allocations_decode + predicted.allocations_decode;
+    let (counts_plain, counts_predicted) =
+        (allocations(&recording, false), allocations(&recording, true));
+    let (encodes, decodes) =
+        (counts_plain.0 + counts_predicted.0, counts_plain.1 + counts_predicted.1);
     let (ve, vd) = (median(plain.varint_encode), median(plain.varint_decode));
     line("encode", median(plain.encode), median(predicted.encode), ve, encodes);
     line(

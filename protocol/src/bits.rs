@@ -61,30 +61,13 @@ impl BitWriter {
     }
 
     /// Writes `value` with order `k`, or nothing: `false` says that it would
-    /// take `escape` or more zeros, and those zeros were written. `escape` is
-    /// at most 40 and `k` at most 24, so a value from 2^63 on always escapes.
+    /// take `escape` or more zeros, and those zeros were written.
     #[inline]
     pub fn golomb(&mut self, value: u64, k: u32, escape: u32) -> bool {
-        if value > u64::MAX >> 1 {
-            // No order that is in use reaches this far.
-            self.put(0, escape);
-            return false;
-        }
-        let sum = value + (1 << k);
-        let q = 63 - sum.leading_zeros() - k;
-        if q >= escape {
-            self.put(0, escape);
-            return false;
-        }
-        let low = k + q;
-        let tail = sum & mask(low);
-        if q + low < 64 {
-            self.put((tail << 1 | 1) << q, q + 1 + low);
-        } else {
-            self.put(1 << q, q + 1);
-            self.put(tail, low);
-        }
-        true
+        let mut gather = Gather::default();
+        let fits = gather.golomb(self, value, k, escape);
+        gather.end(self);
+        fits
     }
 
     /// Writes whole bytes, at whatever bit the writer stands.
@@ -114,6 +97,54 @@ impl BitWriter {
     }
 }
 
+/// Gathers short codes in a register on their way to a writer: a row is mostly
+/// less than one word.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Gather {
+    word: u64,
+    used: u32,
+}
+
+impl Gather {
+    /// Like [`BitWriter::put`].
+    #[inline(always)]
+    pub fn put(&mut self, w: &mut BitWriter, value: u64, bits: u32) {
+        if self.used + bits > 64 {
+            w.put(self.word, self.used);
+            *self = Gather::default();
+        }
+        self.word |= value << self.used;
+        self.used += bits;
+    }
+
+    /// Like [`BitWriter::golomb`]. `escape` is at most 40 and `k` at most 24, so
+    /// a value from 2^63 on always escapes.
+    #[inline(always)]
+    pub fn golomb(&mut self, w: &mut BitWriter, value: u64, k: u32, escape: u32) -> bool {
+        let sum = value.saturating_add(1 << k);
+        let q = 63 - sum.leading_zeros() - k;
+        if q >= escape {
+            self.put(w, 0, escape);
+            return false;
+        }
+        let low = k + q;
+        let tail = sum & mask(low);
+        if q + low < 63 {
+            self.put(w, (tail << 1 | 1) << q, q + 1 + low);
+        } else {
+            self.put(w, 1 << q, q + 1);
+            self.put(w, tail, low);
+        }
+        true
+    }
+
+    /// Hands what was gathered to the writer.
+    #[inline(always)]
+    pub fn end(self, w: &mut BitWriter) {
+        w.put(self.word, self.used);
+    }
+}
+
 /// Reads bits from a slice.
 #[derive(Clone, Debug)]
 pub struct BitReader<'a> {
@@ -129,7 +160,7 @@ impl<'a> BitReader<'a> {
     }
 
     /// At least 57 bits from the position on, without moving; zeros past the end.
-    #[inline]
+    #[inline(always)]
     fn peek(&self) -> u64 {
         let byte = self.at >> 3;
         let word = match self.bytes.get(byte..byte + 8) {
@@ -151,15 +182,20 @@ impl<'a> BitReader<'a> {
     }
 
     /// The next `bits` (at most 64); zeros past the end.
-    #[inline]
+    #[inline(always)]
     pub fn take(&mut self, bits: u32) -> u64 {
         if bits > 56 {
-            let low = self.take(32);
-            return low | self.take(bits - 32) << 32;
+            return self.take_wide(bits);
         }
         let value = self.peek() & mask(bits);
         self.at += bits as usize;
         value
+    }
+
+    #[cold]
+    fn take_wide(&mut self, bits: u32) -> u64 {
+        let low = self.take(32);
+        low | self.take(bits - 32) << 32
     }
 
     /// The next bit.
@@ -169,7 +205,7 @@ impl<'a> BitReader<'a> {
     }
 
     /// A value of order `k`; `None` for an escape. `escape` is at most 40.
-    #[inline]
+    #[inline(always)]
     pub fn golomb(&mut self, k: u32, escape: u32) -> Option<u64> {
         let word = self.peek();
         let q = word.trailing_zeros();

@@ -321,10 +321,8 @@ pub trait AnyTable {
     fn wipe(&self, cells: &mut [i64], heap: &mut Heap);
     /// Puts an entity there that was decoded, in place of any other.
     fn adopt(&mut self, slot: u32, generation: u32, scope: Scope, cells: &[i64], heap: &Heap);
-    /// Decodes the leaves in `mask` of the entity in `slot` again.
-    fn reload(&mut self, slot: u32, mask: u64, cells: &[i64], heap: &Heap);
-    /// Notes the scope of the entity in `slot`.
-    fn relocate(&mut self, slot: u32, scope: Scope);
+    /// Notes the scope of the entity in `slot`, and decodes its leaves in `mask` again.
+    fn reload(&mut self, slot: u32, scope: Scope, mask: u64, cells: &[i64], heap: &Heap);
     /// Removes the entity in `slot`, if there is one.
     fn evict(&mut self, slot: u32);
 }
@@ -369,15 +367,11 @@ impl<T: Entity> AnyTable for Table<T> {
         };
     }
 
-    fn reload(&mut self, slot: u32, mask: u64, cells: &[i64], heap: &Heap) {
-        if let Some(entity) = self.rows.get_mut(slot as usize).and_then(|row| row.entity.as_mut()) {
+    fn reload(&mut self, slot: u32, scope: Scope, mask: u64, cells: &[i64], heap: &Heap) {
+        let Some(row) = self.rows.get_mut(slot as usize) else { return };
+        row.scope = scope;
+        if let Some(entity) = &mut row.entity {
             entity.reload(&Attr::PLAIN, mask, cells, heap);
-        }
-    }
-
-    fn relocate(&mut self, slot: u32, scope: Scope) {
-        if let Some(row) = self.rows.get_mut(slot as usize) {
-            row.scope = scope;
         }
     }
 

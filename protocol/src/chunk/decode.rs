@@ -156,7 +156,7 @@ impl Slots {
         Ok(Slots { left, next: 0, gap: Mean::new(0) })
     }
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self, r: &mut BitReader<'_>) -> Result<Option<u32>, Error> {
         if r.overrun() {
             return Err(Error::Truncated);
@@ -297,18 +297,24 @@ struct RowDecoder<'a, 'b> {
 
 impl RowDecoder<'_, '_> {
     /// The leaves of `mask` of a row that holds its base.
-    #[inline]
+    #[inline(always)]
     fn changed(&mut self, record: &Record, mask: u64, cells: &mut [i64]) -> Result<(), Error> {
+        // A copy stays in registers; it goes back where others read on.
+        let mut r = self.r.clone();
         let mut left = mask;
         while left != 0 {
-            let leaf = &record.leaves[left.trailing_zeros() as usize];
+            let leaf = record.leaves.get(left.trailing_zeros() as usize).ok_or(Error::Truncated)?;
             left &= left - 1;
-            if let Node::Scalar(scalar) = &leaf.node {
-                cells[leaf.at] = self.scalar(scalar, cells[leaf.at], false)?;
+            if let Node::Scalar(code) = &leaf.node {
+                let cell = &mut cells[leaf.at];
+                *cell = scalar(&mut r, self.means, code, *cell, false)?;
             } else {
+                self.r.clone_from(&r);
                 self.node(&leaf.node, &mut cells[leaf.at..leaf.at + leaf.cells], false)?;
+                r.clone_from(self.r);
             }
         }
+        self.r.clone_from(&r);
         Ok(())
     }
 
@@ -322,37 +328,11 @@ impl RowDecoder<'_, '_> {
         Ok(())
     }
 
-    #[inline]
-    fn scalar(&mut self, scalar: &Scalar, base: i64, fresh: bool) -> Result<i64, Error> {
-        match scalar.code {
-            Code::Flip => return Ok(scalar.lowest + i64::from(base == scalar.lowest)),
-            Code::Near | Code::Count if !(fresh && scalar.code == Code::Near) => {
-                let mean = &mut self.means[scalar.mean];
-                let order = mean.order().min(scalar.width);
-                if let Some(value) = self.r.golomb(order, escape(scalar.width, order)) {
-                    mean.count(value);
-                    let zigzag = value.wrapping_add(1);
-                    let difference = (zigzag >> 1) as i64 ^ -((zigzag & 1) as i64);
-                    return scalar.apply(base, difference).ok_or(Error::OutOfRange);
-                }
-            }
-            _ => {}
-        }
-        let plain = self.r.take(scalar.width);
-        if plain > scalar.span {
-            return Err(Error::OutOfRange);
-        }
-        if scalar.not_finite != 0 && plain & scalar.not_finite == scalar.not_finite {
-            return Err(Error::NotFinite);
-        }
-        Ok(scalar.lowest.wrapping_add(plain as i64))
-    }
-
     /// A value whose cells hold its base; `fresh` says that they are all zero
     /// because it is new.
     fn node(&mut self, node: &Node, cells: &mut [i64], fresh: bool) -> Result<(), Error> {
         match node {
-            Node::Scalar(scalar) => cells[0] = self.scalar(scalar, cells[0], fresh)?,
+            Node::Scalar(code) => cells[0] = scalar(self.r, self.means, code, cells[0], fresh)?,
             Node::Text { max, utf8 } => self.text(*max, *utf8, &mut cells[0])?,
             Node::Ref => {
                 cells[0] = 0;
@@ -449,4 +429,37 @@ impl RowDecoder<'_, '_> {
         self.heap.set(cell, text);
         Ok(())
     }
+}
+
+/// A scalar's cell, given its base.
+#[inline(always)]
+fn scalar(
+    r: &mut BitReader<'_>,
+    means: &mut [Mean],
+    scalar: &Scalar,
+    base: i64,
+    fresh: bool,
+) -> Result<i64, Error> {
+    match scalar.code {
+        Code::Flip => return Ok(scalar.lowest + i64::from(base == scalar.lowest)),
+        Code::Near | Code::Count if !(fresh && scalar.code == Code::Near) => {
+            let mean = &mut means[scalar.mean];
+            let order = mean.order().min(scalar.width);
+            if let Some(value) = r.golomb(order, escape(scalar.width, order)) {
+                mean.count(value);
+                let zigzag = value.wrapping_add(1);
+                let difference = (zigzag >> 1) as i64 ^ -((zigzag & 1) as i64);
+                return scalar.apply(base, difference).ok_or(Error::OutOfRange);
+            }
+        }
+        _ => {}
+    }
+    let plain = r.take(scalar.width);
+    if plain > scalar.span {
+        return Err(Error::OutOfRange);
+    }
+    if scalar.not_finite != 0 && plain & scalar.not_finite == scalar.not_finite {
+        return Err(Error::NotFinite);
+    }
+    Ok(scalar.lowest.wrapping_add(plain as i64))
 }

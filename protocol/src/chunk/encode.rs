@@ -4,7 +4,7 @@ use super::{
     COUNT_ORDER, GENERATION_ORDER, GOLOMB_ESCAPE, GROUP, LENGTH_ORDER, REPEAT_BITS, SLOT_BITS,
     TEXT_ORDER, escape,
 };
-use crate::bits::{BitWriter, Mean};
+use crate::bits::{BitWriter, Gather, Mean};
 use crate::heap::Heap;
 use crate::limits::TEXT_WINDOW;
 use crate::schema::layout::{Code, Node, Record, Scalar, TableLayout};
@@ -60,6 +60,53 @@ pub struct Encoder {
     means: Vec<Mean>,
     predicted: bool,
     texts: Texts,
+    /// Where a straight line leads.
+    base: Vec<i64>,
+}
+
+/// The straight line that a client draws for a row: its cells at two ticks.
+#[derive(Clone, Copy, Debug)]
+pub struct Line<'a> {
+    /// At the earlier tick.
+    pub earlier: &'a [i64],
+    /// At the later one.
+    pub later: &'a [i64],
+    /// Ticks between the two.
+    pub apart: u32,
+    /// Ticks from the later one to the chunk's.
+    pub ahead: u32,
+}
+
+impl Line<'_> {
+    /// Fills `base` with where the line leads, and gives the mask of the leaves
+    /// in which `new` is elsewhere.
+    #[inline]
+    fn extend(&self, layout: &TableLayout, new: &[i64], base: &mut Vec<i64>) -> u64 {
+        let record = &layout.record;
+        base.resize(record.cells, 0);
+        if record.leaves.len() != record.cells {
+            base.copy_from_slice(self.later);
+            for &(at, ref scalar) in &layout.motions {
+                base[at] = self.at(scalar, at);
+            }
+            return record.differing(base, new);
+        }
+        // One cell a leaf: one pass.
+        let mut mask = 0;
+        for (at, leaf) in record.leaves.iter().enumerate() {
+            base[at] = match &leaf.node {
+                Node::Scalar(scalar) if leaf.motion => self.at(scalar, at),
+                _ => self.later[at],
+            };
+            mask |= u64::from(base[at] != new[at]) << at;
+        }
+        mask
+    }
+
+    #[inline]
+    fn at(&self, scalar: &Scalar, at: usize) -> i64 {
+        scalar.extrapolate(self.earlier[at], self.later[at], self.apart, self.ahead)
+    }
 }
 
 impl Default for Encoder {
@@ -77,6 +124,7 @@ impl Default for Encoder {
             means: Vec::new(),
             predicted: false,
             texts: Texts::default(),
+            base: Vec::new(),
         }
     }
 }
@@ -137,8 +185,9 @@ impl Encoder {
         row.fresh(&layout.record, mask, cells);
     }
 
-    /// An entity's row is `new` where the client has `base`. Writes nothing,
-    /// and says `false`, if they are the same.
+    /// An entity's row is `new` where the client has `base`. Writes nothing if
+    /// they are the same.
+    #[inline]
     pub fn update(
         &mut self,
         layout: &TableLayout,
@@ -146,25 +195,66 @@ impl Encoder {
         base: &[i64],
         new: &[i64],
         heap: &Heap,
-    ) -> bool {
+    ) {
         let mask = layout.record.differing(base, new);
-        if mask == 0 {
-            return false;
+        if mask != 0 {
+            self.differing(layout, slot, mask, base, new, heap);
         }
+    }
+
+    /// The same, where the client draws a straight line for what is motion.
+    #[inline]
+    pub fn update_along(
+        &mut self,
+        layout: &TableLayout,
+        slot: u32,
+        line: &Line<'_>,
+        new: &[i64],
+        heap: &Heap,
+    ) {
+        let mut base = core::mem::take(&mut self.base);
+        let mask = line.extend(layout, new, &mut base);
+        if mask != 0 {
+            self.differing(layout, slot, mask, &base, new, heap);
+        }
+        self.base = base;
+    }
+
+    /// Writes an update whose leaves of `mask` differ, and there are some.
+    #[inline]
+    fn differing(
+        &mut self,
+        layout: &TableLayout,
+        slot: u32,
+        mask: u64,
+        base: &[i64],
+        new: &[i64],
+        heap: &Heap,
+    ) {
         if self.section != Section::Updates {
             let means = if self.predicted { &layout.means_predicted } else { &layout.means };
             self.open(Section::Updates, means);
         }
-        self.record(Section::Updates, slot);
-        self.mask(mask, layout.record.leaves.len() as u32);
+        let mut gather = Gather::default();
+        self.gap(slot, &mut gather);
+        let same = mask == self.mask_before;
+        gather.put(&mut self.records, u64::from(same), 1);
+        let leaves = layout.record.leaves.len() as u32;
+        if !same && leaves <= GROUP {
+            gather.put(&mut self.records, mask, leaves);
+        } else if !same {
+            gather.end(&mut self.records);
+            gather = Gather::default();
+            write_mask(&mut self.records, mask, leaves);
+        }
+        self.mask_before = mask;
         let mut row = RowEncoder {
             w: &mut self.records,
             means: &mut self.means,
             texts: &mut self.texts,
             heap,
         };
-        row.changed(&layout.record, mask, base, new);
-        true
+        row.changed(gather, &layout.record, mask, base, new);
     }
 
     /// Ends the chunk and appends it to `bytes`; nothing if there were no records.
@@ -182,9 +272,17 @@ impl Encoder {
         if self.section != section {
             self.open(section, &[]);
         }
+        let mut gather = Gather::default();
+        self.gap(slot, &mut gather);
+        gather.end(&mut self.records);
+    }
+
+    /// Counts a record of the section under way, and writes how far its slot is.
+    #[inline(always)]
+    fn gap(&mut self, slot: u32, gather: &mut Gather) {
         let gap = i64::from(slot) - self.slot_before - 1;
         debug_assert!(gap >= 0, "slots ascend");
-        self.records.golomb(gap as u64, self.gap.order(), GOLOMB_ESCAPE);
+        gather.golomb(&mut self.records, gap as u64, self.gap.order(), GOLOMB_ESCAPE);
         self.gap.count(gap as u64);
         self.slot_before = i64::from(slot);
         self.count += 1;
@@ -288,20 +386,31 @@ struct RowEncoder<'a> {
 }
 
 impl RowEncoder<'_> {
-    /// The leaves of `mask`, each of which differs from `base`.
+    /// The leaves of `mask`, each of which differs from `base`, after the bits
+    /// that are gathered already.
     #[inline]
-    fn changed(&mut self, record: &Record, mask: u64, base: &[i64], new: &[i64]) {
+    fn changed(
+        &mut self,
+        mut gather: Gather,
+        record: &Record,
+        mask: u64,
+        base: &[i64],
+        new: &[i64],
+    ) {
         let mut left = mask;
         while left != 0 {
             let leaf = &record.leaves[left.trailing_zeros() as usize];
             left &= left - 1;
             if let Node::Scalar(scalar) = &leaf.node {
-                self.scalar(scalar, base[leaf.at], new[leaf.at], false);
+                self.scalar(&mut gather, scalar, base[leaf.at], new[leaf.at], false);
             } else {
+                gather.end(self.w);
+                gather = Gather::default();
                 let cells = leaf.at..leaf.at + leaf.cells;
                 self.node(&leaf.node, Some(&base[cells.clone()]), &new[cells]);
             }
         }
+        gather.end(self.w);
     }
 
     /// The leaves of `mask`, none of which is all zero, of something new.
@@ -313,24 +422,24 @@ impl RowEncoder<'_> {
         }
     }
 
-    #[inline]
-    fn scalar(&mut self, scalar: &Scalar, base: i64, new: i64, fresh: bool) {
+    #[inline(always)]
+    fn scalar(&mut self, bits: &mut Gather, scalar: &Scalar, base: i64, new: i64, fresh: bool) {
         debug_assert!(scalar.contains(new), "cell {new} of {scalar:?}");
         let plain = new.wrapping_sub(scalar.lowest) as u64;
         match scalar.code {
             Code::Flip => {}
-            Code::Fixed => self.w.put(plain, scalar.width),
-            Code::Near if fresh => self.w.put(plain, scalar.width),
+            Code::Fixed => bits.put(self.w, plain, scalar.width),
+            Code::Near if fresh => bits.put(self.w, plain, scalar.width),
             Code::Near | Code::Count => {
                 let difference = scalar.difference(base, new);
                 // Zigzag, without the zero that the mask has excluded.
                 let value = ((difference << 1) ^ (difference >> 63)) as u64 - 1;
                 let mean = &mut self.means[scalar.mean];
                 let order = mean.order().min(scalar.width);
-                if self.w.golomb(value, order, escape(scalar.width, order)) {
+                if bits.golomb(self.w, value, order, escape(scalar.width, order)) {
                     mean.count(value);
                 } else {
-                    self.w.put(plain, scalar.width);
+                    bits.put(self.w, plain, scalar.width);
                 }
             }
         }
@@ -340,7 +449,11 @@ impl RowEncoder<'_> {
     fn node(&mut self, node: &Node, base: Option<&[i64]>, new: &[i64]) {
         let before = |at: usize| base.map_or(0, |base| base[at]);
         match node {
-            Node::Scalar(scalar) => self.scalar(scalar, before(0), new[0], base.is_none()),
+            Node::Scalar(scalar) => {
+                let mut gather = Gather::default();
+                self.scalar(&mut gather, scalar, before(0), new[0], base.is_none());
+                gather.end(self.w);
+            }
             Node::Text { .. } => self.text(new[0]),
             Node::Ref => {
                 self.w.flag(new[0] != 0);
@@ -403,7 +516,7 @@ impl RowEncoder<'_> {
         };
         write_mask(self.w, mask, record.leaves.len() as u32);
         match base {
-            Some(base) => self.changed(record, mask, base, new),
+            Some(base) => self.changed(Gather::default(), record, mask, base, new),
             None => self.fresh(record, mask, new),
         }
     }

@@ -25,7 +25,7 @@ mod decode;
 mod encode;
 
 pub use decode::{Decoder, Error, Rows};
-pub use encode::Encoder;
+pub use encode::{Encoder, Line};
 
 /// More zeros than any number on the wire starts with: a prefix this long is malformed.
 pub(crate) const GOLOMB_ESCAPE: u32 = 32;

@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use tickwire_protocol::chunk::Encoder;
+use tickwire_protocol::chunk::{Encoder, Line};
 use tickwire_protocol::heap::Heap;
 use tickwire_protocol::schema::layout::TableLayout;
 use tickwire_protocol::table::{AnyTable, Scope};
@@ -29,7 +29,9 @@ pub(super) struct Track {
     removals: VecDeque<Removal>,
     /// When anything here changed last.
     changed: Tick,
-    /// A row under comparison or extrapolation.
+    /// When a row entered a scope last.
+    entered: Tick,
+    /// A row under comparison.
     scratch: Vec<i64>,
     /// The removals of one chunk.
     leaving: Vec<(u32, bool)>,
@@ -73,6 +75,7 @@ impl Track {
             undo: Undo::new(layout.cells),
             removals: VecDeque::new(),
             changed: Tick(0),
+            entered: Tick(0),
             scratch: vec![0; layout.cells],
             leaving: Vec::new(),
         }
@@ -115,13 +118,13 @@ impl Track {
         if row.generation == 0 {
             *row = Row { generation, scope, entered: tick, changed: tick, undo: NO_UNDO };
             table.store(slot, cells, heap);
-            self.changed = tick;
+            (self.changed, self.entered) = (tick, tick);
             return;
         }
         if row.scope != scope {
             self.removals.push_back(row.removal(slot, tick, false));
             (row.scope, row.entered) = (scope, tick);
-            self.changed = tick;
+            (self.changed, self.entered) = (tick, tick);
         }
         self.scratch.copy_from_slice(cells);
         table.store(slot, cells, heap);
@@ -169,13 +172,16 @@ impl Track {
         heap: &Heap,
         encoder: &mut Encoder,
     ) {
+        let since = match baseline {
+            Baseline::Nothing => None,
+            Baseline::Plain(since) | Baseline::Predicted(since, _) => Some(since),
+        };
+        if since.is_some_and(|since| self.entered <= since) {
+            return;
+        }
         for (slot, row) in self.rows.iter().enumerate() {
             let here = row.generation != 0 && row.scope == scope;
-            let new = match baseline {
-                Baseline::Nothing => true,
-                Baseline::Plain(since) | Baseline::Predicted(since, _) => row.entered > since,
-            };
-            if here && new {
+            if here && since.is_none_or(|since| row.entered > since) {
                 let cells = &self.cells[slot * self.stride..][..self.stride];
                 encoder.spawn(layout, slot as u32, row.generation, cells, heap);
             }
@@ -184,7 +190,7 @@ impl Track {
 
     /// The rows that the client has and that are not what it has.
     pub(super) fn updates(
-        &mut self,
+        &self,
         layout: &TableLayout,
         scope: Scope,
         baseline: Baseline,
@@ -199,7 +205,7 @@ impl Track {
         };
         let apart = before.map_or(0, |before| before.until(since));
         let ahead = since.until(now);
-        let Track { stride, rows, cells, undo, scratch, .. } = self;
+        let Track { stride, rows, cells, undo, .. } = self;
         for (slot, row) in rows.iter().enumerate() {
             let here = row.generation != 0 && row.scope == scope && row.entered <= since;
             if !here || row.changed <= before.unwrap_or(since) {
@@ -212,14 +218,11 @@ impl Track {
                 encoder.update(layout, slot as u32, base, new, heap);
                 continue;
             };
-            let (base, earlier) = undo.at_both(row.undo, since, before);
-            let base = base.map_or(new, |place| undo.cells(place));
+            let (later, earlier) = undo.at_both(row.undo, since, before);
+            let later = later.map_or(new, |place| undo.cells(place));
             let earlier = earlier.map_or(new, |place| undo.cells(place));
-            scratch.copy_from_slice(base);
-            for &(at, ref scalar) in &layout.motions {
-                scratch[at] = scalar.extrapolate(earlier[at], base[at], apart, ahead);
-            }
-            encoder.update(layout, slot as u32, scratch, new, heap);
+            let line = Line { earlier, later, apart, ahead };
+            encoder.update_along(layout, slot as u32, &line, new, heap);
         }
     }
 

@@ -266,6 +266,13 @@ impl Mirror {
         self.view(change.table, change.row)
     }
 
+    /// Scope and cells of a change's row.
+    #[inline]
+    fn plain_row(&self, change: &Change) -> (Scope, &[i64]) {
+        let rows = &self.tables[change.table];
+        (rows.info(change.row).scope, rows.cells(change.row))
+    }
+
     /// The texts of the rows' cells.
     pub fn heap(&self) -> &Heap {
         &self.heap

@@ -99,7 +99,8 @@ impl TableRows {
         &self.infos[row as usize]
     }
 
-    fn cells(&self, row: u32) -> &[i64] {
+    #[inline]
+    pub(super) fn cells(&self, row: u32) -> &[i64] {
         &self.cells[row as usize * self.stride..][..self.stride]
     }
 

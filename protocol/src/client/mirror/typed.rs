@@ -73,28 +73,25 @@ impl<W: World> Typed<W> {
     pub fn follow(&mut self, mirror: &Mirror) {
         for change in &mirror.changes().rows {
             let Some(counterpart) = &self.tables[change.table] else { continue };
-            let row = mirror.changed_row(change);
             let table = self.world.table_mut(counterpart.table);
+            let (scope, cells) = mirror.plain_row(change);
             let (cells, heap) = match &counterpart.conversion {
-                None => (row.cells(), mirror.heap()),
-                Some(_) if matches!(change.what, What::Removed(_)) => (row.cells(), mirror.heap()),
-                Some(conversion) => {
+                Some(conversion) if !matches!(change.what, What::Removed(_)) => {
+                    let value = mirror.changed_row(change).value();
                     self.cells.clear();
                     self.cells.resize(cells_of(&conversion.client), 0);
                     self.heap = Heap::default();
-                    row.value().to_cells(&conversion.client, &mut self.cells, &mut self.heap);
+                    value.to_cells(&conversion.client, &mut self.cells, &mut self.heap);
                     (self.cells.as_slice(), &self.heap)
                 }
+                _ => (cells, mirror.heap()),
             };
             match change.what {
-                What::Removed(_) => table.evict(change.slot),
-                What::Added => {
-                    table.adopt(change.slot, change.generation, row.scope(), cells, heap)
-                }
                 What::Changed(mask) => {
-                    table.relocate(change.slot, row.scope());
-                    table.reload(change.slot, own_leaves(counterpart, mask), cells, heap);
+                    table.reload(change.slot, scope, own_leaves(counterpart, mask), cells, heap);
                 }
+                What::Added => table.adopt(change.slot, change.generation, scope, cells, heap),
+                What::Removed(_) => table.evict(change.slot),
             }
         }
     }
