@@ -149,46 +149,61 @@ impl Gather {
 #[derive(Clone, Debug)]
 pub struct BitReader<'a> {
     bytes: &'a [u8],
-    /// Position in bits; may pass the end, see [`BitReader::overrun`].
-    at: usize,
+    /// The first byte that is not in `word` yet; may pass the end.
+    next: usize,
+    /// Bits that were loaded and not taken, the next one lowest. Above `have`
+    /// there are zeros, or bits that will be loaded again.
+    word: u64,
+    /// How many bits of `word` count.
+    have: u32,
 }
 
 impl<'a> BitReader<'a> {
     /// Starts at the first bit of `bytes`.
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0 }
+        Self { bytes, next: 0, word: 0, have: 0 }
     }
 
-    /// At least 57 bits from the position on, without moving; zeros past the end.
-    #[inline(always)]
-    fn peek(&self) -> u64 {
-        let byte = self.at >> 3;
-        let word = match self.bytes.get(byte..byte + 8) {
-            Some(raw) => {
-                u64::from_le_bytes([raw[0], raw[1], raw[2], raw[3], raw[4], raw[5], raw[6], raw[7]])
+    /// Loads until at least 57 bits count; zeros past the end.
+    #[inline]
+    fn refill(&mut self) {
+        if let Some(raw) = self.bytes.get(self.next..self.next + 8) {
+            let raw = [raw[0], raw[1], raw[2], raw[3], raw[4], raw[5], raw[6], raw[7]];
+            self.word |= u64::from_le_bytes(raw) << self.have;
+            let loaded = (63 - self.have) >> 3;
+            self.next += loaded as usize;
+            self.have += loaded * 8;
+        } else {
+            while self.have <= 56 {
+                let byte = self.bytes.get(self.next).copied().unwrap_or(0);
+                self.word |= u64::from(byte) << self.have;
+                self.next += 1;
+                self.have += 8;
             }
-            None => self.peek_tail(byte),
-        };
-        word >> (self.at & 7)
+        }
     }
 
-    #[cold]
-    fn peek_tail(&self, byte: usize) -> u64 {
-        let rest = self.bytes.get(byte..).unwrap_or(&[]);
-        let mut raw = [0; 8];
-        let len = rest.len().min(8);
-        raw[..len].copy_from_slice(&rest[..len]);
-        u64::from_le_bytes(raw)
+    #[inline(always)]
+    fn skip(&mut self, bits: u32) {
+        self.word >>= bits;
+        self.have -= bits;
     }
 
     /// The next `bits` (at most 64); zeros past the end.
     #[inline(always)]
     pub fn take(&mut self, bits: u32) -> u64 {
-        if bits > 56 {
-            return self.take_wide(bits);
+        if bits > self.have {
+            if bits > 56 {
+                return self.take_wide(bits);
+            }
+            self.refill();
         }
-        let value = self.peek() & mask(bits);
-        self.at += bits as usize;
+        let value = self.word & mask(bits);
+        if bits == 64 {
+            (self.word, self.have) = (0, 0);
+        } else {
+            self.skip(bits);
+        }
         value
     }
 
@@ -199,7 +214,7 @@ impl<'a> BitReader<'a> {
     }
 
     /// The next bit.
-    #[inline]
+    #[inline(always)]
     pub fn flag(&mut self) -> bool {
         self.take(1) == 1
     }
@@ -207,23 +222,36 @@ impl<'a> BitReader<'a> {
     /// A value of order `k`; `None` for an escape. `escape` is at most 40.
     #[inline(always)]
     pub fn golomb(&mut self, k: u32, escape: u32) -> Option<u64> {
-        let word = self.peek();
-        let q = word.trailing_zeros();
+        let q = self.word.trailing_zeros();
+        let length = 2 * q + 1 + k;
+        // Of 64 bits a shift would not be defined.
+        if length > self.have.min(63) || q >= escape {
+            return self.golomb_wide(k, escape);
+        }
+        let tail = (self.word >> (q + 1)) & mask(k + q);
+        self.skip(length);
+        Some((tail | 1 << (k + q)) - (1 << k))
+    }
+
+    /// The same where the code is long, an escape, or not loaded yet.
+    fn golomb_wide(&mut self, k: u32, escape: u32) -> Option<u64> {
+        self.refill_unless_full();
+        let q = self.word.trailing_zeros();
         if q >= escape {
-            self.at += escape as usize;
+            self.skip(escape);
             return None;
         }
+        self.skip(q + 1);
         let low = k + q;
-        let length = q + 1 + low;
-        let tail = if length <= 57 {
-            self.at += length as usize;
-            (word >> (q + 1)) & mask(low)
-        } else {
-            self.at += q as usize + 1;
-            self.take(low.min(64))
-        };
+        let tail = self.take(low.min(64));
         let top = if low < 64 { 1u64 << low } else { 0 };
         Some((tail | top).wrapping_sub(1 << k))
+    }
+
+    fn refill_unless_full(&mut self) {
+        if self.have <= 56 {
+            self.refill();
+        }
     }
 
     /// Appends `count` whole bytes to `out`; the caller has checked that they are there.
@@ -233,15 +261,21 @@ impl<'a> BitReader<'a> {
         }
     }
 
+    /// Bits that were taken; more than there are after an overrun.
+    #[inline(always)]
+    fn at(&self) -> usize {
+        self.next * 8 - self.have as usize
+    }
+
     /// Bits left; 0 past the end.
     pub fn left(&self) -> usize {
-        (self.bytes.len() * 8).saturating_sub(self.at)
+        (self.bytes.len() * 8).saturating_sub(self.at())
     }
 
     /// Whether more was read than there is.
-    #[inline]
+    #[inline(always)]
     pub fn overrun(&self) -> bool {
-        self.at > self.bytes.len() * 8
+        self.at() > self.bytes.len() * 8
     }
 
     /// Whether only the zero bits that fill the last byte are left.

@@ -33,7 +33,9 @@ use crate::schema::layout::Layout;
 use crate::table::Scope;
 use crate::time::Tick;
 
-use rows::{RowState, TableRows, Target};
+#[cfg(debug_assertions)]
+use rows::RowState;
+use rows::{ChangeLog, Span, TableRows, Target};
 
 /// Why a frame cannot be applied. The connection is of no use any more; a new
 /// one begins with the full state.
@@ -135,6 +137,8 @@ pub struct Mirror {
     /// The tick applied before that, if motion may be drawn through both.
     before: Option<Tick>,
     decoder: Decoder,
+    /// Counts the frames; may wrap.
+    frame: u32,
     changes: Changes,
     broken: bool,
 }
@@ -152,6 +156,7 @@ impl Mirror {
             applied: None,
             before: None,
             decoder: Decoder::default(),
+            frame: 0,
             changes: Changes::default(),
             broken: false,
         }
@@ -220,7 +225,8 @@ impl Mirror {
                 layout: &self.layout,
                 heap: &mut self.heap,
                 scope: section.scope,
-                removed: &mut self.changes.rows,
+                changes: &mut self.changes.rows,
+                frame: self.frame,
                 row: 0,
             };
             self.decoder.apply(&self.layout, section.chunk, predicted, &mut target)?;
@@ -290,6 +296,7 @@ impl Mirror {
             table.bury(layout, &mut self.heap);
         }
         self.changes.rows.clear();
+        self.frame = self.frame.wrapping_add(1);
         self.changes.from = self.applied;
         match (frame.header.step, self.applied) {
             (Step::Full(tick), _) => {
@@ -314,11 +321,16 @@ impl Mirror {
                     }
                     (true, _) => return Err(MirrorError::NoMotion),
                 };
-                for (table, layout) in self.tables.iter_mut().zip(&self.layout.tables) {
-                    match line {
-                        Some((apart, ahead)) => table.go_on(layout, apart, ahead),
-                        None => table.stand_still(),
-                    }
+                for (index, (table, layout)) in
+                    self.tables.iter_mut().zip(&self.layout.tables).enumerate()
+                {
+                    let Some((apart, ahead)) = line else {
+                        table.stand_still();
+                        continue;
+                    };
+                    let rows = &mut self.changes.rows;
+                    let mut log = ChangeLog { rows, table: index, frame: self.frame };
+                    table.go_on(&Span { layout, apart, ahead }, &mut log);
                 }
                 Ok(Tick(tick))
             }
@@ -336,15 +348,16 @@ impl Mirror {
     /// Lists what happened, and moves the tick on.
     fn end(&mut self, tick: Tick) {
         let rows = &mut self.changes.rows;
-        for (index, (table, layout)) in self.tables.iter_mut().zip(&self.layout.tables).enumerate()
-        {
-            table.remove_doubted(index, rows);
-            table.list_changes(index, layout, rows);
+        for (index, table) in self.tables.iter_mut().enumerate() {
+            table.remove_doubted(&mut ChangeLog { rows, table: index, frame: self.frame });
+            table.settle();
         }
-        // Rows that were displaced and those in doubt come from different
-        // moments: order once, at the end.
-        if rows.iter().any(|change| matches!(change.what, What::Removed(_))) {
-            rows.sort_by_key(|change| !matches!(change.what, What::Removed(_)));
+        // A row that was predicted to move and did not is listed with no leaves.
+        let idle = |change: &Change| change.what == What::Changed(0);
+        let removed = |change: &Change| matches!(change.what, What::Removed(_));
+        if rows.iter().any(|change| idle(change) || removed(change)) {
+            rows.retain(|change| !idle(change));
+            rows.sort_by_key(|change| !removed(change));
         }
         self.before = self.applied;
         self.applied = Some(tick);

@@ -32,8 +32,8 @@ pub(super) struct TableRows {
     free: Vec<u32>,
     /// Rows whose past differs from their cells, or may.
     moving: Vec<u32>,
-    /// Rows that this frame has touched.
-    touched: Vec<u32>,
+    /// Rows that came into a scope in this frame.
+    arriving: Vec<u32>,
     /// Rows that may be gone at the end of this frame.
     doubted: Vec<u32>,
     /// Rows that this frame has removed: their last values can still be read.
@@ -49,10 +49,9 @@ pub(super) struct RowInfo {
     pub(super) state: RowState,
     /// Whether it is in `moving`.
     moving: bool,
-    /// Whether it is in `touched`.
-    touched: bool,
-    /// Leaves that this frame wrote.
-    written: u64,
+    /// The last frame in which it changed, and where that frame's list has it.
+    frame: u32,
+    change: u32,
 }
 
 /// Where a row is in the life of a frame.
@@ -81,7 +80,7 @@ impl TableRows {
             past: Vec::new(),
             free: Vec::new(),
             moving: Vec::new(),
-            touched: Vec::new(),
+            arriving: Vec::new(),
             doubted: Vec::new(),
             dead: Vec::new(),
         }
@@ -131,8 +130,8 @@ impl TableRows {
     }
 
     /// Motion goes on along straight lines.
-    pub(super) fn go_on(&mut self, layout: &TableLayout, apart: u32, ahead: u32) {
-        let TableRows { stride, motion_at, infos, cells, past, moving, touched, .. } = self;
+    pub(super) fn go_on(&mut self, line: &Span, log: &mut ChangeLog<'_>) {
+        let TableRows { stride, motion_at, infos, cells, past, moving, .. } = self;
         moving.retain(|&row| {
             let info = &mut infos[row as usize];
             if info.state == RowState::Dead {
@@ -142,17 +141,18 @@ impl TableRows {
             }
             let cells = &mut cells[row as usize * *stride..][..*stride];
             let past = &mut past[row as usize * motion_at.len()..][..motion_at.len()];
-            let mut moved = 0;
-            for (&(at, ref scalar), past) in layout.motions.iter().zip(past) {
+            let (mut moved, mut mask, mut motion) = (0, 0, line.layout.motion);
+            for (&(at, ref scalar), past) in line.layout.motions.iter().zip(past) {
                 let cell = &mut cells[at];
                 moved |= *cell ^ *past;
                 let earlier = core::mem::replace(past, *cell);
-                *cell = scalar.extrapolate(earlier, *cell, apart, ahead);
+                *cell = scalar.extrapolate(earlier, *cell, line.apart, line.ahead);
+                mask |= u64::from(*cell != *past) << motion.trailing_zeros();
+                motion &= motion - 1;
             }
             info.moving = moved != 0;
-            if info.moving && !info.touched {
-                info.touched = true;
-                touched.push(row);
+            if mask != 0 {
+                log.changed(info, row, mask);
             }
             info.moving
         });
@@ -183,28 +183,27 @@ impl TableRows {
     }
 
     /// Removes the rows that did not come again.
-    pub(super) fn remove_doubted(&mut self, table: usize, removed: &mut Vec<Change>) {
+    pub(super) fn remove_doubted(&mut self, log: &mut ChangeLog<'_>) {
         let mut doubted = core::mem::take(&mut self.doubted);
         for row in doubted.drain(..) {
             if let RowState::Doubted(gone) = self.infos[row as usize].state {
-                removed.push(self.remove(table, row, gone));
+                self.remove(row, gone, log);
             }
         }
         self.doubted = doubted;
     }
 
-    fn remove(&mut self, table: usize, row: u32, gone: Gone) -> Change {
+    fn remove(&mut self, row: u32, gone: Gone, log: &mut ChangeLog<'_>) {
         let info = &mut self.infos[row as usize];
         info.state = RowState::Dead;
-        let (slot, generation) = (info.slot, info.generation);
-        let place = slot as usize;
+        log.set(info, row, What::Removed(gone));
+        let place = info.slot as usize;
         if let Some(Some(page)) = self.pages.get_mut(place / PAGE)
             && page[place % PAGE] == row
         {
             page[place % PAGE] = NONE;
         }
         self.dead.push(row);
-        Change { table, slot, generation, what: What::Removed(gone), row }
     }
 
     /// A row of zeros for an entity that was not here.
@@ -215,8 +214,8 @@ impl TableRows {
             scope,
             state: RowState::Fresh,
             moving: false,
-            touched: false,
-            written: 0,
+            frame: 0,
+            change: 0,
         };
         let row = match self.free.pop() {
             Some(row) => {
@@ -239,50 +238,53 @@ impl TableRows {
         row
     }
 
-    fn touch(&mut self, row: u32) {
-        let info = &mut self.infos[row as usize];
-        if !info.touched {
-            info.touched = true;
-            self.touched.push(row);
+    /// Ends the frame for the rows that came into a scope.
+    pub(super) fn settle(&mut self) {
+        for row in self.arriving.drain(..) {
+            let info = &mut self.infos[row as usize];
+            if matches!(info.state, RowState::Fresh | RowState::Arrived) {
+                info.state = RowState::Here;
+            }
         }
     }
+}
 
-    /// Lists what became of the rows that were touched, and ends the frame for them.
-    pub(super) fn list_changes(
-        &mut self,
-        table: usize,
-        layout: &TableLayout,
-        changes: &mut Vec<Change>,
-    ) {
-        let TableRows { stride, motion_at, infos, cells, past, touched, .. } = self;
-        let all = u64::MAX >> (64 - layout.record.leaves.len().max(1));
-        for row in touched.drain(..) {
-            let info = &mut infos[row as usize];
-            let written = core::mem::take(&mut info.written);
-            info.touched = false;
-            let what = match info.state {
-                RowState::Fresh => What::Added,
-                RowState::Arrived => What::Changed(all),
-                RowState::Here => {
-                    let cells = &cells[row as usize * *stride..][..*stride];
-                    let past = &past[row as usize * motion_at.len()..][..motion_at.len()];
-                    let mut mask = written & !layout.motion;
-                    let mut motion = layout.motion;
-                    for (past, &at) in past.iter().zip(motion_at.iter()) {
-                        mask |= u64::from(cells[at] != *past) << motion.trailing_zeros();
-                        motion &= motion - 1;
-                    }
-                    if mask == 0 {
-                        continue;
-                    }
-                    What::Changed(mask)
-                }
-                RowState::Doubted(_) | RowState::Dead => continue,
-            };
-            info.state = RowState::Here;
-            let (slot, generation) = (info.slot, info.generation);
-            changes.push(Change { table, slot, generation, what, row });
+/// How motion goes on in a frame.
+pub(super) struct Span<'a> {
+    pub(super) layout: &'a TableLayout,
+    /// Ticks between the last two.
+    pub(super) apart: u32,
+    /// Ticks from the last one to the frame's.
+    pub(super) ahead: u32,
+}
+
+/// The list of changes under way: each row of a table is in it at most once.
+pub(super) struct ChangeLog<'a> {
+    pub(super) rows: &'a mut Vec<Change>,
+    pub(super) table: usize,
+    /// The number of the frame, from 1.
+    pub(super) frame: u32,
+}
+
+impl ChangeLog<'_> {
+    /// Says of a row what the frame did to it, all in all.
+    #[inline]
+    fn set(&mut self, info: &mut RowInfo, row: u32, what: What) {
+        if info.frame == self.frame
+            && let Some(change) = self.rows.get_mut(info.change as usize)
+            && (change.table, change.row) == (self.table, row)
+        {
+            change.what = what;
+            return;
         }
+        (info.frame, info.change) = (self.frame, self.rows.len() as u32);
+        let RowInfo { slot, generation, .. } = *info;
+        self.rows.push(Change { table: self.table, slot, generation, what, row });
+    }
+
+    #[inline]
+    fn changed(&mut self, info: &mut RowInfo, row: u32, mask: u64) {
+        self.set(info, row, What::Changed(mask));
     }
 }
 
@@ -292,8 +294,8 @@ pub(super) struct Target<'a> {
     pub(super) layout: &'a Layout,
     pub(super) heap: &'a mut Heap,
     pub(super) scope: Scope,
-    /// Takes the rows that others displace.
-    pub(super) removed: &'a mut Vec<Change>,
+    pub(super) changes: &'a mut Vec<Change>,
+    pub(super) frame: u32,
     /// The row of the last spawn or update.
     pub(super) row: u32,
 }
@@ -360,13 +362,14 @@ impl Rows for Target<'_> {
                         RowState::Doubted(gone) => gone,
                         _ => Gone::Despawned,
                     };
-                    self.removed.push(rows.remove(table, row, gone));
+                    let mut log = ChangeLog { rows: self.changes, table, frame: self.frame };
+                    rows.remove(row, gone, &mut log);
                     rows.add(slot, generation, scope)
                 }
             }
         };
         self.row = row;
-        rows.touch(row);
+        rows.arriving.push(row);
         let cells = &mut rows.cells[row as usize * rows.stride..][..rows.stride];
         Ok((cells, self.heap))
     }
@@ -386,25 +389,37 @@ impl Rows for Target<'_> {
 
     #[inline]
     fn written(&mut self, table: usize, _slot: u32, mask: u64) {
-        let row = self.row;
-        let rows = &mut self.tables[table];
-        rows.touch(row);
-        let info = &mut rows.infos[row as usize];
-        info.written |= mask;
-        if info.state == RowState::Here {
-            if mask & self.layout.tables[table].motion != 0 && !info.moving {
-                info.moving = true;
-                rows.moving.push(row);
+        let (row, layout) = (self.row, &self.layout.tables[table]);
+        let TableRows { stride, motion_at, infos, cells, past, moving, .. } =
+            &mut self.tables[table];
+        let info = &mut infos[row as usize];
+        let cells = &cells[row as usize * *stride..][..*stride];
+        let past = &mut past[row as usize * motion_at.len()..][..motion_at.len()];
+        let what = match info.state {
+            RowState::Here => {
+                let (mut changed, mut motion) = (mask & !layout.motion, layout.motion);
+                for (past, &at) in past.iter().zip(motion_at.iter()) {
+                    changed |= u64::from(cells[at] != *past) << motion.trailing_zeros();
+                    motion &= motion - 1;
+                }
+                if mask & layout.motion != 0 && !info.moving {
+                    info.moving = true;
+                    moving.push(row);
+                }
+                What::Changed(changed)
             }
-        } else {
-            // New here: it stands still until the next frame says otherwise.
-            let cells = &rows.cells[row as usize * rows.stride..][..rows.stride];
-            let motions = rows.motion_at.len();
-            let past = &mut rows.past[row as usize * motions..][..motions];
-            for (past, &at) in past.iter_mut().zip(&rows.motion_at) {
-                *past = cells[at];
+            new => {
+                // It stands still until the next frame says otherwise.
+                for (past, &at) in past.iter_mut().zip(motion_at.iter()) {
+                    *past = cells[at];
+                }
+                match new {
+                    RowState::Fresh => What::Added,
+                    _ => What::Changed(u64::MAX >> (64 - layout.record.leaves.len().max(1))),
+                }
             }
-        }
+        };
+        ChangeLog { rows: self.changes, table, frame: self.frame }.set(info, row, what);
     }
 }
 
