@@ -337,9 +337,6 @@ impl Client {
                 }
                 None => {
                     ledger.chunk(scope, Baseline::Nothing, &mut chunks);
-                    if chunks.len() == start {
-                        chunks.push(0);
-                    }
                     Form::Whole
                 }
             };

@@ -146,7 +146,11 @@ impl Gather {
 }
 
 /// Reads bits from a slice.
-#[derive(Clone, Debug)]
+///
+/// The rare paths take the reader by value and give it back: were it borrowed
+/// there, the compiler would keep it in memory everywhere else too, and each
+/// code would wait for the one before to be stored.
+#[derive(Clone, Copy, Debug)]
 pub struct BitReader<'a> {
     bytes: &'a [u8],
     /// The first byte that is not in `word` yet; may pass the end.
@@ -165,7 +169,7 @@ impl<'a> BitReader<'a> {
     }
 
     /// Loads until at least 57 bits count; zeros past the end.
-    #[inline]
+    #[inline(always)]
     fn refill(&mut self) {
         if let Some(raw) = self.bytes.get(self.next..self.next + 8) {
             let raw = [raw[0], raw[1], raw[2], raw[3], raw[4], raw[5], raw[6], raw[7]];
@@ -174,13 +178,19 @@ impl<'a> BitReader<'a> {
             self.next += loaded as usize;
             self.have += loaded * 8;
         } else {
-            while self.have <= 56 {
-                let byte = self.bytes.get(self.next).copied().unwrap_or(0);
-                self.word |= u64::from(byte) << self.have;
-                self.next += 1;
-                self.have += 8;
-            }
+            *self = self.refilled_at_the_end();
         }
+    }
+
+    #[cold]
+    fn refilled_at_the_end(mut self) -> Self {
+        while self.have <= 56 {
+            let byte = self.bytes.get(self.next).copied().unwrap_or(0);
+            self.word |= u64::from(byte) << self.have;
+            self.next += 1;
+            self.have += 8;
+        }
+        self
     }
 
     #[inline(always)]
@@ -192,25 +202,24 @@ impl<'a> BitReader<'a> {
     /// The next `bits` (at most 64); zeros past the end.
     #[inline(always)]
     pub fn take(&mut self, bits: u32) -> u64 {
+        if bits > 56 {
+            let (rest, value) = self.taken_wide(bits);
+            *self = rest;
+            return value;
+        }
         if bits > self.have {
-            if bits > 56 {
-                return self.take_wide(bits);
-            }
             self.refill();
         }
         let value = self.word & mask(bits);
-        if bits == 64 {
-            (self.word, self.have) = (0, 0);
-        } else {
-            self.skip(bits);
-        }
+        self.skip(bits);
         value
     }
 
     #[cold]
-    fn take_wide(&mut self, bits: u32) -> u64 {
+    fn taken_wide(mut self, bits: u32) -> (Self, u64) {
         let low = self.take(32);
-        low | self.take(bits - 32) << 32
+        let high = self.take(bits - 32);
+        (self, low | high << 32)
     }
 
     /// The next bit.
@@ -226,7 +235,9 @@ impl<'a> BitReader<'a> {
         let length = 2 * q + 1 + k;
         // Of 64 bits a shift would not be defined.
         if length > self.have.min(63) || q >= escape {
-            return self.golomb_wide(k, escape);
+            let (rest, value) = self.golomb_wide(k, escape);
+            *self = rest;
+            return value;
         }
         let tail = (self.word >> (q + 1)) & mask(k + q);
         self.skip(length);
@@ -234,24 +245,21 @@ impl<'a> BitReader<'a> {
     }
 
     /// The same where the code is long, an escape, or not loaded yet.
-    fn golomb_wide(&mut self, k: u32, escape: u32) -> Option<u64> {
-        self.refill_unless_full();
+    #[inline(never)]
+    fn golomb_wide(mut self, k: u32, escape: u32) -> (Self, Option<u64>) {
+        if self.have <= 56 {
+            self.refill();
+        }
         let q = self.word.trailing_zeros();
         if q >= escape {
             self.skip(escape);
-            return None;
+            return (self, None);
         }
         self.skip(q + 1);
         let low = k + q;
         let tail = self.take(low.min(64));
         let top = if low < 64 { 1u64 << low } else { 0 };
-        Some((tail | top).wrapping_sub(1 << k))
-    }
-
-    fn refill_unless_full(&mut self) {
-        if self.have <= 56 {
-            self.refill();
-        }
+        (self, Some((tail | top).wrapping_sub(1 << k)))
     }
 
     /// Appends `count` whole bytes to `out`; the caller has checked that they are there.
@@ -281,7 +289,7 @@ impl<'a> BitReader<'a> {
     /// Whether only the zero bits that fill the last byte are left.
     pub fn at_padding(&self) -> bool {
         let left = self.left();
-        !self.overrun() && left < 8 && self.clone().take(left as u32) == 0
+        !self.overrun() && left < 8 && { *self }.take(left as u32) == 0
     }
 }
 

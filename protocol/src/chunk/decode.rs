@@ -100,6 +100,10 @@ impl Decoder {
         predicted: bool,
         rows: &mut impl Rows,
     ) -> Result<(), Error> {
+        if chunk.is_empty() {
+            // A scope without rows, or without changes.
+            return Ok(());
+        }
         self.texts.clear();
         let mut r = BitReader::new(chunk);
         let mut index = 0;
@@ -123,7 +127,7 @@ impl Decoder {
 }
 
 /// A number that no escape can follow.
-#[inline]
+#[inline(always)]
 fn number(r: &mut BitReader<'_>, order: u32) -> Result<u64, Error> {
     r.golomb(order, GOLOMB_ESCAPE).ok_or_else(|| {
         // Zeros past the end look like an escape.
@@ -191,19 +195,22 @@ impl<'b> Section<'_, 'b> {
 
     fn spawns(&mut self, rows: &mut impl Rows) -> Result<(), Error> {
         let mut slots = Slots::read(self.r)?;
-        let layout = self.layout;
+        let record = &self.layout.record;
+        let leaves = record.leaves.len() as u32;
         let mut mask = 0;
         self.start(false);
         while let Some(slot) = slots.next(self.r)? {
             let generation = number(self.r, GENERATION_ORDER)? + 1;
             let generation = u32::try_from(generation).map_err(|_| Error::TooLarge)?;
-            mask = self.mask(mask);
+            mask = next_mask(self.r, mask, leaves);
             // A record that the bits did not hold must not make a row.
             if self.r.overrun() {
                 return Err(Error::Truncated);
             }
             let (cells, heap) = rows.spawn(self.table, slot, generation)?;
-            self.row(heap).fresh(&layout.record, mask, cells)?;
+            let mut row = RowDecoder::new(self.decoder, *self.r, heap);
+            row.leaves(record, mask, cells, true)?;
+            *self.r = row.r;
             rows.written(self.table, slot, mask);
         }
         Ok(())
@@ -211,15 +218,32 @@ impl<'b> Section<'_, 'b> {
 
     fn updates(&mut self, rows: &mut impl Rows, predicted: bool) -> Result<(), Error> {
         let mut slots = Slots::read(self.r)?;
-        let layout = self.layout;
+        let record = &self.layout.record;
+        let leaves = record.leaves.len() as u32;
         let mut mask = 0;
         self.start(predicted);
-        while let Some(slot) = slots.next(self.r)? {
-            mask = self.mask(mask);
+        // A copy can live in registers.
+        let mut r = *self.r;
+        while let Some(slot) = slots.next(&mut r)? {
+            mask = next_mask(&mut r, mask, leaves);
             let (cells, heap) = rows.update(self.table, slot)?;
-            self.row(heap).changed(&layout.record, mask, cells)?;
+            let mut left = mask;
+            while left != 0 {
+                let leaf = record.leaves.get(left.trailing_zeros() as usize);
+                let leaf = leaf.ok_or(Error::Truncated)?;
+                left &= left - 1;
+                if let Node::Scalar(code) = &leaf.node {
+                    let cell = &mut cells[leaf.at];
+                    *cell = scalar(&mut r, &mut self.decoder.means, code, *cell, false)?;
+                } else {
+                    let mut row = RowDecoder::new(self.decoder, r, heap);
+                    row.node(&leaf.node, &mut cells[leaf.at..leaf.at + leaf.cells], false)?;
+                    r = row.r;
+                }
+            }
             rows.written(self.table, slot, mask);
         }
+        *self.r = r;
         Ok(())
     }
 
@@ -229,26 +253,23 @@ impl<'b> Section<'_, 'b> {
         self.decoder.means.clear();
         self.decoder.means.extend_from_slice(means);
     }
+}
 
-    fn row<'c>(&'c mut self, heap: &'c mut Heap) -> RowDecoder<'c, 'b> {
-        RowDecoder {
-            r: self.r,
-            means: &mut self.decoder.means,
-            texts: &mut self.decoder.texts,
-            heap,
+/// The mask of the next record.
+#[inline(always)]
+fn next_mask(r: &mut BitReader<'_>, before: u64, leaves: u32) -> u64 {
+    match (r.flag(), leaves) {
+        (true, _) => before,
+        (false, ..=GROUP) => r.take(leaves),
+        (false, _) => {
+            let mut rest = *r;
+            let mask = read_mask(&mut rest, leaves);
+            *r = rest;
+            mask
         }
-    }
-
-    #[inline]
-    fn mask(&mut self, before: u64) -> u64 {
-        if self.r.flag() {
-            return before;
-        }
-        read_mask(self.r, self.layout.record.leaves.len() as u32)
     }
 }
 
-#[inline]
 fn read_mask(r: &mut BitReader<'_>, leaves: u32) -> u64 {
     if leaves <= GROUP {
         return r.take(leaves);
@@ -289,40 +310,28 @@ impl Texts {
 
 /// Reads values of one row.
 struct RowDecoder<'a, 'b> {
-    r: &'a mut BitReader<'b>,
+    r: BitReader<'b>,
     means: &'a mut [Mean],
     texts: &'a mut Texts,
     heap: &'a mut Heap,
 }
 
-impl RowDecoder<'_, '_> {
-    /// The leaves of `mask` of a row that holds its base.
-    #[inline(always)]
-    fn changed(&mut self, record: &Record, mask: u64, cells: &mut [i64]) -> Result<(), Error> {
-        // A copy stays in registers; it goes back where others read on.
-        let mut r = self.r.clone();
-        let mut left = mask;
-        while left != 0 {
-            let leaf = record.leaves.get(left.trailing_zeros() as usize).ok_or(Error::Truncated)?;
-            left &= left - 1;
-            if let Node::Scalar(code) = &leaf.node {
-                let cell = &mut cells[leaf.at];
-                *cell = scalar(&mut r, self.means, code, *cell, false)?;
-            } else {
-                self.r.clone_from(&r);
-                self.node(&leaf.node, &mut cells[leaf.at..leaf.at + leaf.cells], false)?;
-                r.clone_from(self.r);
-            }
-        }
-        self.r.clone_from(&r);
-        Ok(())
+impl<'a, 'b> RowDecoder<'a, 'b> {
+    fn new(decoder: &'a mut Decoder, r: BitReader<'b>, heap: &'a mut Heap) -> Self {
+        RowDecoder { r, means: &mut decoder.means, texts: &mut decoder.texts, heap }
     }
 
-    /// The leaves of `mask` of something new, all of whose cells are zero.
-    fn fresh(&mut self, record: &Record, mask: u64, cells: &mut [i64]) -> Result<(), Error> {
+    /// The leaves of `mask`; `fresh` says that all cells are zero because it is new.
+    fn leaves(
+        &mut self,
+        record: &Record,
+        mask: u64,
+        cells: &mut [i64],
+        fresh: bool,
+    ) -> Result<(), Error> {
         for (index, leaf) in record.leaves.iter().enumerate() {
             if mask >> index & 1 != 0 {
-                self.node(&leaf.node, &mut cells[leaf.at..leaf.at + leaf.cells], true)?;
+                self.node(&leaf.node, &mut cells[leaf.at..leaf.at + leaf.cells], fresh)?;
             }
         }
         Ok(())
@@ -332,13 +341,15 @@ impl RowDecoder<'_, '_> {
     /// because it is new.
     fn node(&mut self, node: &Node, cells: &mut [i64], fresh: bool) -> Result<(), Error> {
         match node {
-            Node::Scalar(code) => cells[0] = scalar(self.r, self.means, code, cells[0], fresh)?,
+            Node::Scalar(code) => {
+                cells[0] = scalar(&mut self.r, self.means, code, cells[0], fresh)?
+            }
             Node::Text { max, utf8 } => self.text(*max, *utf8, &mut cells[0])?,
             Node::Ref => {
                 cells[0] = 0;
                 if self.r.flag() {
                     let slot = self.r.take(SLOT_BITS) as u32;
-                    let generation = number(self.r, GENERATION_ORDER)? + 1;
+                    let generation = number(&mut self.r, GENERATION_ORDER)? + 1;
                     let generation = u32::try_from(generation).map_err(|_| Error::TooLarge)?;
                     cells[0] = ref_cell(slot, generation);
                 }
@@ -363,7 +374,7 @@ impl RowDecoder<'_, '_> {
                 self.record(record, &mut cells[1..], fresh || changes)?;
             }
             Node::List { of, max, stride } => {
-                let new = number(self.r, LENGTH_ORDER)? as usize;
+                let new = number(&mut self.r, LENGTH_ORDER)? as usize;
                 if new > *max {
                     return Err(Error::BadLength);
                 }
@@ -398,8 +409,8 @@ impl RowDecoder<'_, '_> {
     }
 
     fn record(&mut self, record: &Record, cells: &mut [i64], fresh: bool) -> Result<(), Error> {
-        let mask = read_mask(self.r, record.leaves.len() as u32);
-        if fresh { self.fresh(record, mask, cells) } else { self.changed(record, mask, cells) }
+        let mask = read_mask(&mut self.r, record.leaves.len() as u32);
+        self.leaves(record, mask, cells, fresh)
     }
 
     fn text(&mut self, max: usize, utf8: bool, cell: &mut i64) -> Result<(), Error> {
@@ -407,7 +418,7 @@ impl RowDecoder<'_, '_> {
             let number = self.r.take(REPEAT_BITS) as usize;
             *self.texts.places.get(number).ok_or(Error::BadLength)?
         } else {
-            let length = number(self.r, TEXT_ORDER)? as usize;
+            let length = number(&mut self.r, TEXT_ORDER)? as usize;
             if length > max {
                 return Err(Error::BadLength);
             }

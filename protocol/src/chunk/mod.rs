@@ -1,7 +1,8 @@
 //! Chunks: one scope's change between two ticks, as bits.
 //!
 //! ```text
-//! chunk      := { 1 table } 0 pad               pad: zero bits to a whole byte
+//! chunk      := no bytes                        nothing
+//!             | { 1 table } 0 pad               pad: zero bits to a whole byte
 //! table      := gap0 of the table's index
 //!               flag [despawns] flag [departures] flag [spawns] flag [updates]
 //! despawns   := count { gap }                   gone

@@ -355,9 +355,11 @@ impl Mirror {
         // A row that was predicted to move and did not is listed with no leaves.
         let idle = |change: &Change| change.what == What::Changed(0);
         let removed = |change: &Change| matches!(change.what, What::Removed(_));
-        if rows.iter().any(|change| idle(change) || removed(change)) {
+        if rows.iter().any(idle) {
             rows.retain(|change| !idle(change));
-            rows.sort_by_key(|change| !removed(change));
+        }
+        if rows.iter().any(removed) {
+            rows.sort_unstable_by_key(|change| !removed(change));
         }
         self.before = self.applied;
         self.applied = Some(tick);

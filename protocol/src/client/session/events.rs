@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Cause, CommandId, Then};
+use super::{Cause, CommandId, SessionError, Then};
 use crate::limits::{EVENTS_PER_FRAME_MAX, SERVER_MESSAGE_BYTES_MAX};
 use crate::message::{Chat, Refusal};
 use crate::time::Tick;
@@ -126,11 +126,10 @@ pub(super) struct EventQueue {
     origin: u64,
     /// Where the bodies of polled events end.
     used: u64,
+    /// Whether an event that must not be dropped had no place: then the last
+    /// event says so, and none follows it.
+    overflowed: bool,
 }
-
-/// The queue has no place for an event that must not be dropped.
-#[derive(Debug)]
-pub(super) struct Full;
 
 impl EventQueue {
     /// Whether another event fits.
@@ -145,25 +144,45 @@ impl EventQueue {
         Span { start, len: body.len() }
     }
 
-    pub(super) fn push(&mut self, event: Queued) {
-        self.queue.push_back(event);
+    /// Adds an event that must not be dropped; `false` if the session is over,
+    /// because there is no place for it.
+    pub(super) fn push(&mut self, event: Queued) -> bool {
+        if self.overflowed {
+            return false;
+        }
+        self.overflowed = !self.has_place(0);
+        self.queue.push_back(match self.overflowed {
+            false => event,
+            true => Queued::Closed { cause: Cause::Error(SessionError::Backlog), then: Then::End },
+        });
+        !self.overflowed
+    }
+
+    /// Whether an event that must not be dropped had no place.
+    pub(super) fn is_overflowed(&self) -> bool {
+        self.overflowed
+    }
+
+    /// A session that is over begins anew; `false` while its last events are unread.
+    pub(super) fn reopen(&mut self) -> bool {
+        self.overflowed &= !self.queue.is_empty();
+        !self.overflowed
     }
 
     /// A frame was applied: one event stands for all that are not polled yet.
-    pub(super) fn frame(&mut self, tick: Tick) -> Result<(), Full> {
+    pub(super) fn frame(&mut self, tick: Tick) -> bool {
         let place = self.frame.map(|number| (number - self.polled) as usize);
         match place.and_then(|place| self.queue.get_mut(place)) {
             Some(Queued::Frame { tick: latest, merged }) => {
                 *latest = tick;
                 *merged = merged.saturating_add(1);
+                true
             }
-            _ if !self.has_place(0) => return Err(Full),
             _ => {
                 self.frame = Some(self.polled + self.queue.len() as u64);
-                self.push(Queued::Frame { tick, merged: 1 });
+                self.push(Queued::Frame { tick, merged: 1 })
             }
         }
-        Ok(())
     }
 
     /// A new connection's frames have an event of their own.
@@ -264,7 +283,7 @@ mod tests {
     fn chat(queue: &mut EventQueue, text: &str) {
         queue.tidy();
         let (name, text) = (queue.keep(b"Ada"), queue.keep(text.as_bytes()));
-        queue.push(Queued::Chat { player: 1, name, tick: Tick(0), text });
+        assert!(queue.push(Queued::Chat { player: 1, name, tick: Tick(0), text }));
     }
 
     fn poll(queue: &mut EventQueue) -> Option<String> {
@@ -289,21 +308,33 @@ mod tests {
     }
 
     #[test]
+    fn an_event_too_many_is_the_last() {
+        let mut queue = EventQueue::default();
+        let event = || Queued::TimedOut { id: CommandId(1) };
+        (0..EVENTS_MAX).for_each(|_| assert!(queue.push(event())));
+        assert!(!queue.push(event()) && !queue.push(event()) && !queue.reopen());
+        (0..EVENTS_MAX).for_each(|_| assert!(matches!(queue.pop(), Some(Queued::TimedOut { .. }))));
+        assert!(matches!(queue.pop(), Some(Queued::Closed { then: Then::End, .. })));
+        assert!(queue.pop().is_none() && !queue.push(event()));
+        assert!(queue.reopen() && queue.push(event()));
+    }
+
+    #[test]
     fn frames_that_nobody_polled_share_an_event() {
         let mut queue = EventQueue::default();
         chat(&mut queue, "a");
-        queue.frame(Tick(4)).unwrap();
+        assert!(queue.frame(Tick(4)));
         chat(&mut queue, "b");
-        queue.frame(Tick(5)).unwrap();
-        queue.frame(Tick(6)).unwrap();
+        assert!(queue.frame(Tick(5)));
+        assert!(queue.frame(Tick(6)));
         poll(&mut queue);
         assert!(matches!(queue.pop(), Some(Queued::Frame { tick: Tick(6), merged: 3 })));
-        queue.frame(Tick(7)).unwrap();
+        assert!(queue.frame(Tick(7)));
         poll(&mut queue);
         assert!(matches!(queue.pop(), Some(Queued::Frame { tick: Tick(7), merged: 1 })));
-        queue.frame(Tick(8)).unwrap();
+        assert!(queue.frame(Tick(8)));
         queue.new_connection();
-        queue.frame(Tick(1)).unwrap();
+        assert!(queue.frame(Tick(1)));
         assert!(matches!(queue.pop(), Some(Queued::Frame { tick: Tick(8), merged: 1 })));
         assert!(matches!(queue.pop(), Some(Queued::Frame { tick: Tick(1), merged: 1 })));
     }
