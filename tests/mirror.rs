@@ -20,7 +20,7 @@ use tickwire_protocol::table::AnyTable;
 use tickwire_protocol::value::Attr;
 use tickwire_protocol::{Blob, Entity, Id, Scope, Table, Tick, Value, World};
 
-const SEEDS: u64 = 3_000;
+const SEEDS: u64 = 1_000;
 const TICKS: u32 = 60;
 /// How far back a client may resume; short, so that some come too late.
 const HISTORY: u32 = 12;

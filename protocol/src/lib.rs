@@ -35,6 +35,7 @@ pub mod message;
 pub mod schema;
 pub mod table;
 pub mod time;
+pub mod token;
 pub mod value;
 
 pub use table::{Entity, Id, Scope, Table, World};

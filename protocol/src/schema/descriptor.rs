@@ -34,16 +34,6 @@ use crate::limits::{
 const MOTION: u8 = 1;
 const RING: u8 = 2;
 
-const INT_REPRS: [IntRepr; 8] = [
-    IntRepr::U8,
-    IntRepr::U16,
-    IntRepr::U32,
-    IntRepr::U64,
-    IntRepr::I8,
-    IntRepr::I16,
-    IntRepr::I32,
-    IntRepr::I64,
-];
 const FLOAT_REPRS: [FloatRepr; 2] = [FloatRepr::F32, FloatRepr::F64];
 
 impl Schema {
@@ -195,7 +185,7 @@ impl Parse<'_> {
         Ok(match self.r.u8()? {
             0 => Kind::Bool,
             1 => {
-                let repr = *INT_REPRS.get(usize::from(self.r.u8()?)).ok_or(Error::BadTag)?;
+                let repr = *IntRepr::ALL.get(usize::from(self.r.u8()?)).ok_or(Error::BadTag)?;
                 let (motion, _) = self.flags(MOTION)?;
                 Kind::Int { repr, min: self.bound(repr)?, max: self.bound(repr)?, motion }
             }

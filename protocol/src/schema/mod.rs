@@ -95,7 +95,8 @@ pub enum Kind {
         min: i128,
         /// Largest value.
         max: i128,
-        /// Whether it moves steadily, so that chunks may predict it.
+        /// Whether it moves steadily, so that chunks may predict it. Only a leaf of
+        /// an entity is predicted; inside a list and the like this says nothing.
         motion: bool,
     },
     /// A float sent bit by bit.
@@ -223,7 +224,7 @@ impl Schema {
             check.name(&table.name, |name| self.tables[..index].iter().any(|t| t.name == name))?;
             check.name(&table.entity, |_| false)?;
             check.place.push(table.name.clone());
-            check.record(&table.fields, 0, true)?;
+            check.record(&table.fields, 0)?;
             check.place.pop();
         }
         let messages = [
@@ -234,7 +235,7 @@ impl Schema {
         ];
         for (name, kind) in messages {
             check.place.push(name.into());
-            check.kind(kind, 0, false)?;
+            check.kind(kind, 0)?;
             check.place.pop();
         }
         Ok(())
@@ -265,12 +266,7 @@ impl Check {
     }
 
     /// Fields side by side; gives their leaves and cells.
-    fn record(
-        &mut self,
-        fields: &[Field],
-        depth: usize,
-        top: bool,
-    ) -> Result<(usize, usize), SchemaError> {
+    fn record(&mut self, fields: &[Field], depth: usize) -> Result<(usize, usize), SchemaError> {
         let (mut leaves, mut cells) = (0usize, 0usize);
         for (index, field) in fields.iter().enumerate() {
             self.name(&field.name, |name| fields[..index].iter().any(|f| f.name == name))?;
@@ -278,9 +274,9 @@ impl Check {
             let (more_leaves, more_cells) = match &field.kind {
                 Kind::Struct(inner) => {
                     self.deeper(depth)?;
-                    self.record(inner, depth + 1, top)?
+                    self.record(inner, depth + 1)?
                 }
-                kind => (1, self.kind(kind, depth, top)?),
+                kind => (1, self.kind(kind, depth)?),
             };
             leaves += more_leaves;
             cells = cells.saturating_add(more_cells);
@@ -303,8 +299,8 @@ impl Check {
         if depth >= KIND_DEPTH_MAX { Err(self.error("kinds are nested too deep")) } else { Ok(()) }
     }
 
-    /// One kind; gives its cells. `top` says that it is a leaf of a row, where motion is possible.
-    fn kind(&mut self, kind: &Kind, depth: usize, top: bool) -> Result<usize, SchemaError> {
+    /// One kind; gives its cells.
+    fn kind(&mut self, kind: &Kind, depth: usize) -> Result<usize, SchemaError> {
         self.deeper(depth)?;
         let cells = match kind {
             Kind::Bool => 1,
@@ -313,7 +309,7 @@ impl Check {
                 if !(lowest <= *min && min < max && *max <= highest) {
                     return Err(self.error("min must be below max, and both in the type's range"));
                 }
-                self.motion(*motion, top, (max - min) as u128)?;
+                self.motion(*motion, (max - min) as u128)?;
                 1
             }
             Kind::Float(_) => 1,
@@ -327,14 +323,14 @@ impl Check {
                 if !(least..=QUANTA_MAX).contains(&count) {
                     return Err(self.error("the range must be 1 (a ring: 2) to 2^32 steps"));
                 }
-                self.motion(*motion, top, count as u128)?;
+                self.motion(*motion, count as u128)?;
                 1
             }
             Kind::Angle { bits, motion, .. } => {
                 if !(1..=24).contains(bits) {
                     return Err(self.error("an angle has 1 to 24 bits"));
                 }
-                self.motion(*motion, top, 1)?;
+                self.motion(*motion, 1)?;
                 1
             }
             Kind::Text { max } | Kind::Bytes { max } => {
@@ -347,8 +343,8 @@ impl Check {
                 self.name(entity, |_| false)?;
                 1
             }
-            Kind::Option(of) => 1 + self.kind(of, depth + 1, false)?,
-            Kind::Struct(fields) => self.record(fields, depth + 1, false)?.1,
+            Kind::Option(of) => 1 + self.kind(of, depth + 1)?,
+            Kind::Struct(fields) => self.record(fields, depth + 1)?.1,
             Kind::Enum(variants) => {
                 if variants.is_empty() || variants.len() > VARIANTS_MAX {
                     return Err(self.error("an enum has 1 to 256 variants"));
@@ -358,7 +354,7 @@ impl Check {
                     self.name(&variant.name, |n| variants[..index].iter().any(|v| v.name == n))?;
                     self.place.push(variant.name.clone());
                     self.deeper(depth + 1)?;
-                    most = most.max(self.record(&variant.fields, depth + 1, false)?.1);
+                    most = most.max(self.record(&variant.fields, depth + 1)?.1);
                     self.place.pop();
                 }
                 1 + most
@@ -377,21 +373,18 @@ impl Check {
         if count == 0 || count as usize > ELEMENTS_MAX {
             return Err(self.error("a list or array has 1 to 1024 elements"));
         }
-        match self.kind(of, depth + 1, false)? {
+        match self.kind(of, depth + 1)? {
             0 => Err(self.error("an element must hold something")),
             cells => Ok(cells.saturating_mul(count as usize)),
         }
     }
 
     /// Motion is extrapolated in 64 bits: the range must leave room for that.
-    fn motion(&self, motion: bool, top: bool, span: u128) -> Result<(), SchemaError> {
-        match motion {
-            true if !top => Err(self.error("only a field of the entity itself can be motion")),
-            true if span > u128::from(u32::MAX) => {
-                Err(self.error("a field that is motion has at most 2^32 values"))
-            }
-            _ => Ok(()),
+    fn motion(&self, motion: bool, span: u128) -> Result<(), SchemaError> {
+        if motion && span > u128::from(u32::MAX) {
+            return Err(self.error("a field that is motion has at most 2^32 values"));
         }
+        Ok(())
     }
 }
 
@@ -399,6 +392,18 @@ impl Check {
 pub(crate) const QUANTA_MAX: f64 = 4_294_967_295.0;
 
 impl IntRepr {
+    /// All of them, each at its number on the wire.
+    pub(crate) const ALL: [IntRepr; 8] = [
+        IntRepr::U8,
+        IntRepr::U16,
+        IntRepr::U32,
+        IntRepr::U64,
+        IntRepr::I8,
+        IntRepr::I16,
+        IntRepr::I32,
+        IntRepr::I64,
+    ];
+
     /// The smallest and the largest value of the machine type.
     pub const fn range(self) -> (i128, i128) {
         match self {

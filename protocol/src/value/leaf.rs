@@ -56,7 +56,7 @@ pub(crate) const fn int_origin(min: i128, max: i128) -> i128 {
 macro_rules! int {
     ($($ty:ident $repr:ident;)*) => {$(
         impl Value for $ty {
-            const ACCEPTS: u32 = accepts::INT_RANGE | accepts::MOTION;
+            const ACCEPTS: u32 = accepts::int(IntRepr::$repr) | accepts::MOTION;
             fn kind(attr: &Attr) -> Kind {
                 let (min, max) = int_range(attr, IntRepr::$repr);
                 Kind::Int { repr: IntRepr::$repr, min, max, motion: attr.motion }
@@ -96,16 +96,9 @@ const fn float_grid(attr: &Attr) -> Option<Grid> {
     }
     match (attr.min, attr.max, attr.step) {
         (Some(min), Some(max), Some(step)) => {
-            Some(Grid::new(float_bound(min), float_bound(max), step, attr.ring))
+            Some(Grid::new(min.as_float(), max.as_float(), step, attr.ring))
         }
         _ => None,
-    }
-}
-
-const fn float_bound(bound: Bound) -> f64 {
-    match bound {
-        Bound::Int(value) => value as f64,
-        Bound::Float(value) => value,
     }
 }
 
@@ -116,7 +109,7 @@ fn float_kind(attr: &Attr, repr: FloatRepr) -> Kind {
     }
     match (attr.min, attr.max, attr.step) {
         (Some(min), Some(max), Some(step)) => {
-            let (min, max) = (float_bound(min), float_bound(max));
+            let (min, max) = (min.as_float(), max.as_float());
             Kind::Quantised { repr, min, max, step, ring, motion }
         }
         _ => Kind::Float(repr),

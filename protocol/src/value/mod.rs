@@ -12,7 +12,7 @@ mod nest;
 use crate::codec::{Error, Reader, Writer};
 use crate::heap::Heap;
 use crate::limits::{ELEMENTS_MAX, TEXT_BYTES_MAX};
-use crate::schema::Kind;
+use crate::schema::{IntRepr, Kind, QUANTA_MAX};
 
 pub use leaf::Blob;
 pub(crate) use leaf::{int_origin, ref_cell, ref_parts};
@@ -24,6 +24,16 @@ pub enum Bound {
     Int(i128),
     /// As in `min = -5.0`.
     Float(f64),
+}
+
+impl Bound {
+    /// The bound of a float.
+    pub(crate) const fn as_float(self) -> f64 {
+        match self {
+            Bound::Int(value) => value as f64,
+            Bound::Float(value) => value,
+        }
+    }
 }
 
 /// What `#[net(...)]` says of a field.
@@ -63,6 +73,14 @@ pub mod accepts {
     pub const MAX_BYTES: u32 = 16;
     /// `max_len`, which must be there.
     pub const MAX_LEN: u32 = 32;
+
+    /// The integer type that `min` and `max` must fit, as a part of the bits.
+    pub const fn int(repr: crate::schema::IntRepr) -> u32 {
+        INT_RANGE | (repr as u32) << REPR_SHIFT
+    }
+
+    /// Where the number of the integer type stands.
+    pub(super) const REPR_SHIFT: u32 = 8;
 }
 
 impl Attr {
@@ -115,6 +133,12 @@ impl Attr {
                     && !matches!(self.max, Some(Bound::Float(_))),
                 "the `min` and `max` of an integer are integers"
             );
+            let repr = IntRepr::ALL[(accepts >> accepts::REPR_SHIFT) as usize & 7];
+            let (lowest, highest) = repr.range();
+            let min = if let Some(Bound::Int(min)) = self.min { min } else { lowest };
+            let max = if let Some(Bound::Int(max)) = self.max { max } else { highest };
+            assert!(lowest <= min && max <= highest, "`min` and `max` must fit the integer's type");
+            assert!(min < max, "`min` must be below `max`");
         }
     }
 
@@ -130,8 +154,15 @@ impl Attr {
             return;
         }
         assert!(self.bits == 0, "`bits` needs `angle`");
-        if self.step.is_some() {
+        if let Some(step) = self.step {
             assert!(bounds, "a `step` needs `min` and `max`");
+            let (Some(min), Some(max)) = (self.min, self.max) else { return };
+            let count = (max.as_float() - min.as_float()) / step;
+            let least = if self.ring { 2.0 } else { 1.0 };
+            assert!(
+                step > 0.0 && count >= least && count <= QUANTA_MAX,
+                "the range must be 1 (a ring: 2) to 2^32 steps"
+            );
         } else {
             assert!(
                 self.min.is_none() && self.max.is_none(),

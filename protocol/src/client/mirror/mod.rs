@@ -18,6 +18,7 @@ mod rows;
 mod typed;
 
 pub use convert::Mismatch;
+pub(crate) use convert::{Translation, compatible};
 pub use rows::RowView;
 pub use typed::Typed;
 

@@ -130,7 +130,7 @@ impl TableRows {
     }
 
     /// Motion goes on along straight lines.
-    pub(super) fn go_on(&mut self, line: &Span, log: &mut ChangeLog<'_>) {
+    pub(super) fn go_on(&mut self, line: &Span<'_>, log: &mut ChangeLog<'_>) {
         let TableRows { stride, motion_at, infos, cells, past, moving, .. } = self;
         moving.retain(|&row| {
             let info = &mut infos[row as usize];

@@ -73,11 +73,8 @@ impl Acks {
 mod tests {
     use super::*;
 
-    const SOON: Arrival = Arrival {
-        ahead: Some(2),
-        ahead_expected: 2,
-        gap_expected: Duration::from_millis(40),
-    };
+    const SOON: Arrival =
+        Arrival { ahead: Some(2), ahead_expected: 2, gap_expected: Duration::from_millis(40) };
 
     fn at(ms: u64) -> Time {
         Time::from_millis(ms)

@@ -3,9 +3,9 @@
 use core::time::Duration;
 
 use super::events::Queued;
-use super::{Acks, Cause, Phase, Session, SessionError, Then};
+use super::{Acks, Cause, Phase, Seat, Session, SessionError, Then};
 use crate::client::mirror::Mirror;
-use crate::client::reconnect::Next;
+use crate::client::reconnect::{Next, Reconnect};
 use crate::close::{Advice, CloseReason};
 use crate::time::Time;
 
@@ -104,9 +104,9 @@ impl Session {
             return false;
         }
         if ended {
-            self.reconnect = self.reconnect.anew();
+            self.reconnect = Reconnect::new(self.policy);
         }
-        self.seat = super::Seat { address: address.into(), token: token.into(), joined: false };
+        self.seat = Seat { address: address.into(), token: token.into(), joined: false };
         self.wishes.leave = false;
         self.connect();
         true

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::client::mirror::{Mismatch, MirrorError};
+use crate::client::mirror::{MirrorError, Mismatch};
 use crate::close::{Advice, CloseReason};
 use crate::codec;
 use crate::time::Time;

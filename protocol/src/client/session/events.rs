@@ -216,8 +216,9 @@ impl EventQueue {
 
     /// The body of an event that was polled last.
     pub(super) fn body(&self, span: Span) -> &[u8] {
-        let start = (span.start - self.origin) as usize;
-        &self.bytes[start..start + span.len]
+        // A span of the event that was polled last is there until the next message.
+        let start = span.start.wrapping_sub(self.origin) as usize;
+        self.bytes.get(start..start.wrapping_add(span.len)).unwrap_or_default()
     }
 
     fn text(&self, span: Span) -> &str {
@@ -247,9 +248,7 @@ impl EventQueue {
             Queued::Refused { id, code, text } => {
                 SessionEvent::Reply { id, outcome: Err(refused(code, text)) }
             }
-            Queued::TimedOut { id } => {
-                SessionEvent::Reply { id, outcome: Err(NoReply::TimedOut) }
-            }
+            Queued::TimedOut { id } => SessionEvent::Reply { id, outcome: Err(NoReply::TimedOut) },
             Queued::ConnectionLost { id } => {
                 SessionEvent::Reply { id, outcome: Err(NoReply::ConnectionLost) }
             }

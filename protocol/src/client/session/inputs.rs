@@ -103,8 +103,9 @@ impl InputQueue {
     pub(super) fn stamp(&mut self, tick: Tick, now: Time, interval: Duration) -> InputStamp {
         self.changed = false;
         let body = self.held.unwrap_or(Body::EMPTY);
+        let full = self.waiting.len() == INPUTS_PER_BATCH_MAX;
         if let Some((stamp, waiting)) = self.waiting.back_mut()
-            && (tick <= stamp.tick || self.waiting.len() == INPUTS_PER_BATCH_MAX)
+            && (full || tick <= stamp.tick)
         {
             stamp.tick = stamp.tick.max(tick);
             *waiting = body;

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use super::events::Queued;
 use super::{Acks, Cause, CommandId, Known, Phase, Pings, Room, Session, SessionError, Timeline};
 use crate::client::mirror::{Mirror, MirrorError, compatible};
-use crate::close::Advice;
+use crate::close::{Advice, CloseReason};
 use crate::frame::{Frame, Step};
 use crate::message::{Chat, Refusal, ServerClock, ServerMessage, VERSION, Welcome};
 use crate::schema::Schema;
-use crate::time::Time;
+use crate::time::{Tick, Time};
 
 impl Session {
     /// Takes in one binary message of the present socket. After an error the
@@ -80,8 +80,10 @@ impl Session {
         if let Some(known) = other {
             self.schema = Some(known);
             self.mirror = None;
+            // It is in the words of the other schema.
+            self.inputs.forget();
         }
-        self.begin_state(resumed)?;
+        self.begin_state(resumed);
         self.begin_time(welcome, resumed, said.at);
         self.room = Some(Room { player: welcome.player, game: welcome.game.to_owned() });
         self.seat.joined = true;
@@ -115,26 +117,22 @@ impl Session {
         Ok(Some(Known { schema: Arc::new(schema), hash: welcome.schema }))
     }
 
-    /// Makes the mirror ready for the first frame of a connection.
-    fn begin_state(&mut self, resumed: bool) -> Result<(), SessionError> {
+    /// Makes the state ready for the first frame of a connection.
+    fn begin_state(&mut self, resumed: bool) {
         self.awaits_whole = !resumed;
-        let schema = &self.schema.as_ref().ok_or(SessionError::NoDescriptor)?.schema;
-        if self.mirror.is_none() {
-            // Inputs are in the words of a schema: those of another mean nothing.
-            let same = self.own.as_ref().is_some_and(|own| Arc::ptr_eq(own, schema));
-            if !same || self.mirrors > 0 {
-                self.inputs.forget();
-            }
+        if !self.seat.joined {
+            // Another seat, perhaps in another room: what was seen there means nothing here.
+            self.mirror = None;
+            self.processed = None;
         }
-        match &mut self.mirror {
-            Some(mirror) if resumed => mirror.resume(),
-            Some(_) if self.seat.joined => {}
-            mirror => {
-                *mirror = Some(Mirror::new(schema.clone()));
+        match (&mut self.mirror, &self.schema) {
+            (Some(mirror), _) if resumed => mirror.resume(),
+            (None, Some(known)) => {
+                self.mirror = Some(Mirror::new(known.schema.clone()));
                 self.mirrors = self.mirrors.wrapping_add(1);
             }
+            _ => {}
         }
-        Ok(())
     }
 
     fn begin_time(&mut self, welcome: &Welcome<'_>, resumed: bool, asked: Time) {
@@ -188,7 +186,7 @@ impl Session {
         Ok(())
     }
 
-    fn game_events(&mut self, frame: &Frame<'_>, tick: crate::time::Tick) {
+    fn game_events(&mut self, frame: &Frame<'_>, tick: Tick) {
         for event in frame.events(tick) {
             if !self.events.has_place(event.body.len()) && !event.reliable {
                 self.counters.events_dropped += 1;
@@ -239,7 +237,7 @@ impl Session {
     }
 
     /// The server's last word.
-    fn dismissed(&mut self, reason: crate::close::CloseReason, retry_after_ms: u32) {
+    fn dismissed(&mut self, reason: CloseReason, retry_after_ms: u32) {
         let delay = Duration::from_millis(retry_after_ms.into());
         self.end(Cause::Server(reason), reason.advice(), Some(delay));
     }

@@ -90,7 +90,8 @@ impl Requests {
         let place = self.open.iter().position(|(_, timeout)| *timeout <= now)?;
         let (id, _) = self.open.remove(place);
         // What is reported as failed must not be carried out after that.
-        self.waiting.retain(|request| !matches!(request, Request::Command { id: it, .. } if *it == id));
+        self.waiting
+            .retain(|request| !matches!(request, Request::Command { id: it, .. } if *it == id));
         Some(id)
     }
 
@@ -115,8 +116,9 @@ mod tests {
     #[test]
     fn each_command_has_one_outcome() {
         let mut requests = Requests::default();
-        let ids: Vec<_> =
-            (0..3).map(|n| requests.command(&[n], SECOND * (3 - u32::from(n)), Time(0)).unwrap()).collect();
+        let ids: Vec<_> = (0..3)
+            .map(|n| requests.command(&[n], SECOND * (3 - u32::from(n)), Time(0)).unwrap())
+            .collect();
         assert_eq!(requests.deadline(), Some(Time::from_millis(1000)));
         assert!(requests.replied(ids[1]) && !requests.replied(ids[1]));
         assert_eq!(requests.expired(Time::from_millis(1000)), Some(ids[2]));

@@ -39,10 +39,8 @@ impl Timeline {
     /// what must never go backwards begins anew.
     pub(super) fn restart(&mut self) {
         self.lead = InputLead::new(self.tick_interval);
-        self.playhead = Playhead::new(
-            self.tick_interval,
-            self.tick_interval * u32::from(self.send_every),
-        );
+        self.playhead =
+            Playhead::new(self.tick_interval, self.tick_interval * u32::from(self.send_every));
     }
 
     /// What is expected of a frame that goes `ahead`, at a pace of every `pace`th.
