@@ -62,8 +62,13 @@ impl Session {
         }
     }
 
-    /// When [`Session::handle_timeout`] has something to do, if nothing else happens.
+    /// When [`Session::handle_timeout`] has something to do, if nothing else
+    /// happens. While events are unread it is the present: sending, too, can
+    /// raise one.
     pub fn deadline(&self) -> Option<Time> {
+        if !self.events.is_empty() {
+            return Some(self.now);
+        }
         match self.phase {
             Phase::Waiting(until) | Phase::Connecting(until) | Phase::Greeting(until) => {
                 Some(until)

@@ -137,6 +137,10 @@ impl EventQueue {
         self.queue.len() < EVENTS_MAX && self.bytes.len() + bytes <= EVENTS_BYTES_MAX
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
     /// Keeps a body.
     pub(super) fn keep(&mut self, body: &[u8]) -> Span {
         let start = self.origin + self.bytes.len() as u64;

@@ -67,9 +67,9 @@
 //!   events by [`EVENTS_MAX`] and [`EVENTS_BYTES_MAX`], inputs by
 //!   [`INPUTS_PER_BATCH_MAX`](crate::limits::INPUTS_PER_BATCH_MAX), requests by
 //!   [`COMMANDS_MAX`] and [`REQUESTS_WAITING_MAX`].
-//! * After `handle_timeout`, the deadline is later than now, or a state change
-//!   is due at once (a delay of zero); it is never a time that only sending
-//!   could move.
+//! * A deadline that has come is moved by `handle_timeout` and by reading the
+//!   events, and waits for nothing else: a socket that takes no bytes does not
+//!   make a busy loop.
 //!
 //! Absent: sockets, clocks, threads, and a source of randomness beyond the seed.
 

@@ -1,0 +1,155 @@
+//! The two edges of a room: towards the worker that runs it, and towards the
+//! connections that it writes to.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use tickwire_protocol::Time;
+use tickwire_protocol::close::CloseReason;
+use tickwire_protocol::message::Hello;
+
+use crate::game::Listing;
+
+/// Names a room in addresses and tokens: 128 random bits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct RoomId(pub u128);
+
+/// Names a seat in tokens: 128 random bits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct SeatId(pub u128);
+
+/// A seat's place in its room, as long as the seat exists: slot and generation.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct SeatKey {
+    pub(super) slot: u32,
+    pub(super) generation: u32,
+}
+
+/// What a room was told at its creation.
+#[derive(Clone, Debug)]
+pub struct RoomConfig {
+    /// Most seats.
+    pub seats_max: usize,
+    /// How many ticks back a client may be and still get a difference.
+    pub history_ticks: u32,
+    /// How long a seat waits for its player to take it.
+    pub reserved_for: Duration,
+    /// How long a seat waits for its player to come back.
+    pub seat_kept_for: Duration,
+    /// Without an acknowledgement for so long, a connection ends.
+    pub stale_after: Duration,
+    /// Without input or acknowledgement for so long, a player's controls are neutral.
+    pub neutral_after: Duration,
+    /// How long an empty room stays.
+    pub dispose_after: Duration,
+    /// Reliable events that may wait for one client, in bytes.
+    pub reliable_bytes_max: usize,
+    /// Chat lines that newcomers see.
+    pub chat_lines_max: usize,
+}
+
+impl Default for RoomConfig {
+    fn default() -> Self {
+        RoomConfig {
+            seats_max: usize::MAX,
+            history_ticks: 120,
+            reserved_for: Duration::from_secs(15),
+            seat_kept_for: Duration::from_secs(30),
+            stale_after: Duration::from_secs(10),
+            neutral_after: Duration::from_millis(500),
+            dispose_after: Duration::from_secs(10),
+            reliable_bytes_max: 64 * 1024,
+            chat_lines_max: 50,
+        }
+    }
+}
+
+/// All seats are taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RoomFull;
+
+/// Whether a room goes on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RoomState {
+    /// Somebody is here: it steps.
+    Playing,
+    /// Nobody is connected: it need not step until somebody is.
+    Empty,
+    /// It is over, and can be dropped.
+    Over,
+}
+
+/// What became of a message that was handed to a link.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sent {
+    /// The kernel has all of it: the next one may come.
+    All,
+    /// The link holds a rest; [`AnyRoom::writable`] tells when it is gone.
+    Waits,
+    /// The connection is gone.
+    Gone,
+}
+
+/// A connection, as a room sees it: takes whole messages, one at a time.
+pub trait Link {
+    /// Sends one binary message: `own`, then the shared parts. Only called when
+    /// the one before was taken in full.
+    fn send(&mut self, own: &[u8], shared: &[Bytes]) -> Sent;
+
+    /// Ends the connection; what was sent before still goes out.
+    fn close(&mut self, reason: CloseReason);
+}
+
+/// A seat after a Hello.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Joined {
+    /// The seat.
+    pub seat: SeatKey,
+    /// Which of the seat's connections this is: what comes from an older one is void.
+    pub connection: u32,
+}
+
+/// A room, whatever its game.
+pub trait AnyRoom {
+    /// Keeps a seat for somebody who will connect with the seat's id.
+    fn reserve(&mut self, seat: SeatId, name: &str, now: Time) -> Result<(), RoomFull>;
+
+    /// Somebody says hello, with a token that is genuine and names `seat`;
+    /// `resume` says which kind it was and `serial` which of the seat's tokens.
+    fn connect(
+        &mut self,
+        seat: SeatId,
+        resume: bool,
+        serial: u64,
+        hello: &Hello<'_>,
+        link: Box<dyn Link>,
+        now: Time,
+    ) -> Result<Joined, CloseReason>;
+
+    /// A message of a connection. An error ends it; the room has closed its link.
+    fn receive(&mut self, from: Joined, message: &[u8], now: Time) -> Result<(), CloseReason>;
+
+    /// A connection has taken what it held back.
+    fn writable(&mut self, whose: Joined, now: Time);
+
+    /// A connection is gone.
+    fn disconnect(&mut self, whose: Joined, now: Time);
+
+    /// One tick, whose deadline was `now`.
+    fn step(&mut self, now: Time) -> RoomState;
+
+    /// Whether it goes on; also without a step.
+    fn state(&self) -> RoomState;
+
+    /// Ticks a second.
+    fn tick_hz(&self) -> u32;
+
+    /// Players with a seat.
+    fn players(&self) -> usize;
+
+    /// What listings show.
+    fn listing(&self) -> &Listing;
+
+    /// Ends all connections with a reason, and the room.
+    fn close(&mut self, reason: CloseReason, retry_after: Duration, now: Time);
+}
