@@ -127,8 +127,9 @@ impl Gather {
             self.put(w, 0, escape);
             return false;
         }
+        // The highest bit of the sum is the one after the zeros, moved to the end.
         let low = k + q;
-        let tail = sum & mask(low);
+        let tail = sum ^ (1 << low);
         if q + low < 63 {
             self.put(w, (tail << 1 | 1) << q, q + 1 + low);
         } else {
@@ -158,7 +159,7 @@ pub struct BitReader<'a> {
     /// Bits that were loaded and not taken, the next one lowest. Above `have`
     /// there are zeros, or bits that will be loaded again.
     word: u64,
-    /// How many bits of `word` count.
+    /// How many bits of `word` count; below 64, so that all can be shifted out.
     have: u32,
 }
 
@@ -168,7 +169,7 @@ impl<'a> BitReader<'a> {
         Self { bytes, next: 0, word: 0, have: 0 }
     }
 
-    /// Loads until at least 57 bits count; zeros past the end.
+    /// Loads until at least 56 bits count; zeros past the end.
     #[inline(always)]
     fn refill(&mut self) {
         if let Some(raw) = self.bytes.get(self.next..self.next + 8) {
@@ -184,7 +185,7 @@ impl<'a> BitReader<'a> {
 
     #[cold]
     fn refilled_at_the_end(mut self) -> Self {
-        while self.have <= 56 {
+        while self.have <= 55 {
             let byte = self.bytes.get(self.next).copied().unwrap_or(0);
             self.word |= u64::from(byte) << self.have;
             self.next += 1;
@@ -210,7 +211,7 @@ impl<'a> BitReader<'a> {
         if bits > self.have {
             self.refill();
         }
-        let value = self.word & mask(bits);
+        let value = self.word & ((1 << bits) - 1);
         self.skip(bits);
         value
     }
@@ -233,21 +234,21 @@ impl<'a> BitReader<'a> {
     pub fn golomb(&mut self, k: u32, escape: u32) -> Option<u64> {
         let q = self.word.trailing_zeros();
         let length = 2 * q + 1 + k;
-        // Of 64 bits a shift would not be defined.
-        if length > self.have.min(63) || q >= escape {
+        if length > self.have || q >= escape {
             let (rest, value) = self.golomb_wide(k, escape);
             *self = rest;
             return value;
         }
-        let tail = (self.word >> (q + 1)) & mask(k + q);
+        let top = 1u64 << (k + q);
+        let tail = (self.word >> (q + 1)) & (top - 1);
         self.skip(length);
-        Some((tail | 1 << (k + q)) - (1 << k))
+        Some(tail + top - (1 << k))
     }
 
     /// The same where the code is long, an escape, or not loaded yet.
     #[inline(never)]
     fn golomb_wide(mut self, k: u32, escape: u32) -> (Self, Option<u64>) {
-        if self.have <= 56 {
+        if self.have < 56 {
             self.refill();
         }
         let q = self.word.trailing_zeros();
@@ -316,13 +317,13 @@ impl Mean {
     }
 
     /// The order of the code: the position of the mean's highest bit.
-    #[inline]
+    #[inline(always)]
     pub fn order(self) -> u32 {
-        (self.0 >> 3).checked_ilog2().unwrap_or(0)
+        (self.0 >> 3 | 1).ilog2()
     }
 
     /// Counts `value`.
-    #[inline]
+    #[inline(always)]
     pub fn count(&mut self, value: u64) {
         self.0 = self.0 - (self.0 >> 3) + value.min(Self::CAP) as u32;
     }

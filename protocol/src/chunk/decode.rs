@@ -451,19 +451,17 @@ fn scalar(
     base: i64,
     fresh: bool,
 ) -> Result<i64, Error> {
-    match scalar.code {
-        Code::Flip => return Ok(scalar.lowest + i64::from(base == scalar.lowest)),
-        Code::Near | Code::Count if !(fresh && scalar.code == Code::Near) => {
-            let mean = &mut means[scalar.mean];
-            let order = mean.order().min(scalar.width);
-            if let Some(value) = r.golomb(order, escape(scalar.width, order)) {
-                mean.count(value);
-                let zigzag = value.wrapping_add(1);
-                let difference = (zigzag >> 1) as i64 ^ -((zigzag & 1) as i64);
-                return scalar.apply(base, difference).ok_or(Error::OutOfRange);
-            }
+    if scalar.code == Code::Count || (scalar.code == Code::Near && !fresh) {
+        let mean = &mut means[scalar.mean];
+        let order = mean.order().min(scalar.width);
+        if let Some(value) = r.golomb(order, escape(scalar.width, order)) {
+            mean.count(value);
+            let zigzag = value.wrapping_add(1);
+            let difference = (zigzag >> 1) as i64 ^ -((zigzag & 1) as i64);
+            return scalar.apply(base, difference).ok_or(Error::OutOfRange);
         }
-        _ => {}
+    } else if scalar.code == Code::Flip {
+        return Ok(scalar.lowest + i64::from(base == scalar.lowest));
     }
     let plain = r.take(scalar.width);
     if plain > scalar.span {

@@ -86,8 +86,8 @@ impl Line<'_> {
         base.resize(record.cells, 0);
         if record.leaves.len() != record.cells {
             base.copy_from_slice(self.later);
-            for &(at, ref scalar) in &layout.motions {
-                base[at] = self.at(scalar, at);
+            for motion in &layout.motions {
+                base[motion.at] = self.at(&motion.scalar, motion.at);
             }
             return record.differing(base, new);
         }

@@ -26,12 +26,23 @@ pub struct TableLayout {
     pub cells: usize,
     /// The leaves that are motion, as a mask.
     pub motion: u64,
-    /// The first cell and the scalar of each of them.
-    pub motions: Vec<(usize, Scalar)>,
+    /// Each of them.
+    pub motions: Vec<Motion>,
     /// Where the running mean of each adaptive leaf starts in a plain section.
     pub means: Vec<Mean>,
     /// The same for a section of predicted updates.
     pub means_predicted: Vec<Mean>,
+}
+
+/// A leaf that chunks may predict.
+#[derive(Clone, Copy, Debug)]
+pub struct Motion {
+    /// Its cell in the row.
+    pub at: usize,
+    /// Its bit in a mask of leaves.
+    pub bit: u32,
+    /// Its integer.
+    pub scalar: Scalar,
 }
 
 /// Leaves side by side: a row, an element, a variant's payload.
@@ -112,8 +123,10 @@ pub struct Scalar {
     pub span: u64,
     /// Bits of `span`.
     pub width: u32,
-    /// Whether the cell after the largest is the smallest.
-    pub ring: bool,
+    /// How many cells a ring has; 0 if this is not one.
+    pub around: i64,
+    /// Half of that, rounded down.
+    pub half: i64,
     /// How it is written.
     pub code: Code,
     /// The index of its running mean in the table, if the code has one.
@@ -179,7 +192,7 @@ impl TableLayout {
         for (index, leaf) in record.leaves.iter().enumerate() {
             if let (true, Node::Scalar(scalar)) = (leaf.motion, &leaf.node) {
                 motion |= 1 << index;
-                motions.push((leaf.at, *scalar));
+                motions.push(Motion { at: leaf.at, bit: index as u32, scalar: *scalar });
                 if matches!(scalar.code, Code::Near | Code::Count) {
                     means_predicted[scalar.mean] = Mean::new(MEAN_PREDICTED);
                 }
@@ -245,35 +258,32 @@ impl Node {
 
 impl Scalar {
     /// The difference that leads from `base` to `cell`: the short way in a ring.
-    #[inline]
+    #[inline(always)]
     pub fn difference(&self, base: i64, cell: i64) -> i64 {
         let difference = cell.wrapping_sub(base);
-        if !self.ring {
-            return difference;
-        }
-        let around = self.span as i64 + 1;
-        if difference > around / 2 {
-            difference - around
-        } else if difference < -(around / 2) {
-            difference + around
-        } else {
+        if self.around == 0 || (-self.half..=self.half).contains(&difference) {
             difference
+        } else {
+            self.short_way(difference)
         }
     }
 
+    #[cold]
+    fn short_way(&self, difference: i64) -> i64 {
+        if difference > 0 { difference - self.around } else { difference + self.around }
+    }
+
     /// The cell that lies `difference` from `base`, if it is in the range.
-    #[inline]
+    #[inline(always)]
     pub fn apply(&self, base: i64, difference: i64) -> Option<i64> {
-        let mut cell = base.wrapping_add(difference);
-        if self.ring {
-            let around = self.span as i64 + 1;
-            if cell > self.lowest + self.span as i64 {
-                cell -= around;
-            } else if cell < self.lowest {
-                cell += around;
-            }
-        }
-        self.contains(cell).then_some(cell)
+        let cell = base.wrapping_add(difference);
+        if self.contains(cell) { Some(cell) } else { self.apply_around(cell) }
+    }
+
+    #[cold]
+    fn apply_around(&self, cell: i64) -> Option<i64> {
+        let around = if cell < self.lowest { self.around } else { -self.around };
+        Some(cell.wrapping_add(around)).filter(|&cell| self.contains(cell))
     }
 
     /// Whether the cell is in the range.
@@ -296,10 +306,13 @@ impl Scalar {
             (moved * i64::from(ahead)).div_euclid(i64::from(apart.max(1)))
         };
         let cell = later + moving;
-        if self.contains(cell) {
-            cell
-        } else if self.ring {
-            (cell - self.lowest).rem_euclid(self.span as i64 + 1) + self.lowest
+        if self.contains(cell) { cell } else { self.contained(cell) }
+    }
+
+    #[cold]
+    fn contained(&self, cell: i64) -> i64 {
+        if self.around > 0 {
+            (cell - self.lowest).rem_euclid(self.around) + self.lowest
         } else {
             cell.clamp(self.lowest, self.lowest + self.span as i64)
         }
@@ -397,7 +410,9 @@ impl Build {
 
     fn near(&mut self, grid: Grid, mean: u8) -> Node {
         let span = (grid.highest() - grid.lowest()) as u64;
-        let scalar = Scalar { lowest: grid.lowest(), ring: grid.ring(), ..Scalar::fixed(span) };
+        let around = if grid.ring() { span as i64 + 1 } else { 0 };
+        let scalar =
+            Scalar { lowest: grid.lowest(), around, half: around / 2, ..Scalar::fixed(span) };
         if scalar.width <= FIXED_WIDTH_MAX {
             return Node::Scalar(scalar);
         }
@@ -415,6 +430,6 @@ impl Scalar {
     fn fixed(span: u64) -> Scalar {
         let code = if span == 1 { Code::Flip } else { Code::Fixed };
         let width = 64 - span.leading_zeros();
-        Scalar { lowest: 0, span, width, ring: false, code, mean: 0, not_finite: 0 }
+        Scalar { lowest: 0, span, width, around: 0, half: 0, code, mean: 0, not_finite: 0 }
     }
 }

@@ -273,11 +273,9 @@ impl Mirror {
         self.view(change.table, change.row)
     }
 
-    /// Scope and cells of a change's row.
-    #[inline]
-    fn plain_row(&self, change: &Change) -> (Scope, &[i64]) {
-        let rows = &self.tables[change.table];
-        (rows.info(change.row).scope, rows.cells(change.row))
+    /// The rows of a table, by the numbers that changes have.
+    fn plain_rows(&self, table: usize) -> &TableRows {
+        &self.tables[table]
     }
 
     /// The texts of the rows' cells.

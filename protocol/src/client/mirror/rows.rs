@@ -73,7 +73,7 @@ impl TableRows {
     pub(super) fn new(layout: &TableLayout) -> TableRows {
         TableRows {
             stride: layout.cells,
-            motion_at: layout.motions.iter().map(|&(at, _)| at).collect(),
+            motion_at: layout.motions.iter().map(|motion| motion.at).collect(),
             pages: Vec::new(),
             infos: Vec::new(),
             cells: Vec::new(),
@@ -98,8 +98,14 @@ impl TableRows {
         &self.infos[row as usize]
     }
 
+    /// Scope and cells of a change's row.
+    #[inline(always)]
+    pub(super) fn plain(&self, change: &Change) -> (Scope, &[i64]) {
+        (self.info(change.row).scope, self.cells(change.row))
+    }
+
     #[inline]
-    pub(super) fn cells(&self, row: u32) -> &[i64] {
+    fn cells(&self, row: u32) -> &[i64] {
         &self.cells[row as usize * self.stride..][..self.stride]
     }
 
@@ -141,14 +147,13 @@ impl TableRows {
             }
             let cells = &mut cells[row as usize * *stride..][..*stride];
             let past = &mut past[row as usize * motion_at.len()..][..motion_at.len()];
-            let (mut moved, mut mask, mut motion) = (0, 0, line.layout.motion);
-            for (&(at, ref scalar), past) in line.layout.motions.iter().zip(past) {
-                let cell = &mut cells[at];
+            let (mut moved, mut mask) = (0, 0);
+            for (motion, past) in line.layout.motions.iter().zip(past) {
+                let cell = &mut cells[motion.at];
                 moved |= *cell ^ *past;
                 let earlier = core::mem::replace(past, *cell);
-                *cell = scalar.extrapolate(earlier, *cell, line.apart, line.ahead);
-                mask |= u64::from(*cell != *past) << motion.trailing_zeros();
-                motion &= motion - 1;
+                *cell = motion.scalar.extrapolate(earlier, *cell, line.apart, line.ahead);
+                mask |= u64::from(*cell != *past) << motion.bit;
             }
             info.moving = moved != 0;
             if mask != 0 {
@@ -268,7 +273,7 @@ pub(super) struct ChangeLog<'a> {
 
 impl ChangeLog<'_> {
     /// Says of a row what the frame did to it, all in all.
-    #[inline]
+    #[inline(always)]
     fn set(&mut self, info: &mut RowInfo, row: u32, what: What) {
         if info.frame == self.frame
             && let Some(change) = self.rows.get_mut(info.change as usize)
@@ -374,7 +379,7 @@ impl Rows for Target<'_> {
         Ok((cells, self.heap))
     }
 
-    #[inline]
+    #[inline(always)]
     fn update(&mut self, table: usize, slot: u32) -> Result<(&mut [i64], &mut Heap), Error> {
         let rows = &mut self.tables[table];
         let row = rows.find(slot).ok_or(Error::NoSuchRow)?;
@@ -387,7 +392,7 @@ impl Rows for Target<'_> {
         Ok((cells, self.heap))
     }
 
-    #[inline]
+    #[inline(always)]
     fn written(&mut self, table: usize, _slot: u32, mask: u64) {
         let (row, layout) = (self.row, &self.layout.tables[table]);
         let TableRows { stride, motion_at, infos, cells, past, moving, .. } =
@@ -397,10 +402,9 @@ impl Rows for Target<'_> {
         let past = &mut past[row as usize * motion_at.len()..][..motion_at.len()];
         let what = match info.state {
             RowState::Here => {
-                let (mut changed, mut motion) = (mask & !layout.motion, layout.motion);
-                for (past, &at) in past.iter().zip(motion_at.iter()) {
-                    changed |= u64::from(cells[at] != *past) << motion.trailing_zeros();
-                    motion &= motion - 1;
+                let mut changed = mask & !layout.motion;
+                for (past, motion) in past.iter().zip(&layout.motions) {
+                    changed |= u64::from(cells[motion.at] != *past) << motion.bit;
                 }
                 if mask & layout.motion != 0 && !info.moving {
                     info.moving = true;

@@ -71,27 +71,36 @@ impl<W: World> Typed<W> {
 
     /// Follows the last frame of `mirror`: to be called once after each.
     pub fn follow(&mut self, mirror: &Mirror) {
-        for change in &mirror.changes().rows {
-            let Some(counterpart) = &self.tables[change.table] else { continue };
-            let table = self.world.table_mut(counterpart.table);
-            let (scope, cells) = mirror.plain_row(change);
-            let (cells, heap) = match &counterpart.conversion {
-                Some(conversion) if !matches!(change.what, What::Removed(_)) => {
-                    let value = mirror.changed_row(change).value();
-                    self.cells.clear();
-                    self.cells.resize(cells_of(&conversion.client), 0);
-                    self.heap = Heap::default();
-                    value.to_cells(&conversion.client, &mut self.cells, &mut self.heap);
-                    (self.cells.as_slice(), &self.heap)
+        for changes in mirror.changes().rows.chunk_by(|a, b| a.table == b.table) {
+            let index = changes[0].table;
+            let Some(Counterpart { table, conversion }) = &self.tables[index] else { continue };
+            let table = self.world.table_mut(*table);
+            let (rows, heap) = (mirror.plain_rows(index), mirror.heap());
+            for change in changes {
+                let (scope, cells) = rows.plain(change);
+                match (change.what, conversion) {
+                    (What::Changed(mask), None) => {
+                        table.reload(change.slot, scope, mask, cells, heap);
+                    }
+                    (What::Removed(_), _) => table.evict(change.slot),
+                    (What::Added, None) => {
+                        table.adopt(change.slot, change.generation, scope, cells, heap);
+                    }
+                    (what, Some(conversion)) => {
+                        self.cells.clear();
+                        self.cells.resize(cells_of(&conversion.client), 0);
+                        self.heap = Heap::default();
+                        let value = mirror.changed_row(change).value();
+                        value.to_cells(&conversion.client, &mut self.cells, &mut self.heap);
+                        let (cells, heap) = (self.cells.as_slice(), &self.heap);
+                        if let What::Changed(mask) = what {
+                            let own = conversion.own_leaves(mask);
+                            table.reload(change.slot, scope, own, cells, heap);
+                        } else {
+                            table.adopt(change.slot, change.generation, scope, cells, heap);
+                        }
+                    }
                 }
-                _ => (cells, mirror.heap()),
-            };
-            match change.what {
-                What::Changed(mask) => {
-                    table.reload(change.slot, scope, own_leaves(counterpart, mask), cells, heap);
-                }
-                What::Added => table.adopt(change.slot, change.generation, scope, cells, heap),
-                What::Removed(_) => table.evict(change.slot),
             }
         }
     }
@@ -101,22 +110,26 @@ impl<W: World> Typed<W> {
     pub fn concerns(&self, change: &Change) -> Option<(usize, What)> {
         let counterpart = self.tables.get(change.table)?.as_ref()?;
         let what = match change.what {
-            What::Changed(mask) => match own_leaves(counterpart, mask) {
-                0 => return None,
-                own => What::Changed(own),
-            },
+            What::Changed(mask) => {
+                let conversion = counterpart.conversion.as_ref();
+                match conversion.map_or(mask, |conversion| conversion.own_leaves(mask)) {
+                    0 => return None,
+                    own => What::Changed(own),
+                }
+            }
             other => other,
         };
         Some((counterpart.table, what))
     }
 }
 
-/// A mask of the server's leaves as one of the client's.
-fn own_leaves(counterpart: &Counterpart, mask: u64) -> u64 {
-    let Some(conversion) = &counterpart.conversion else { return mask };
-    let leaves = conversion.leaves.iter().enumerate();
-    leaves
-        .filter(|(index, _)| mask >> index & 1 != 0)
-        .filter_map(|(_, own)| *own)
-        .fold(0, |own, leaf| own | 1 << leaf)
+impl Conversion {
+    /// A mask of the server's leaves as one of the client's.
+    fn own_leaves(&self, mask: u64) -> u64 {
+        let leaves = self.leaves.iter().enumerate();
+        leaves
+            .filter(|(index, _)| mask >> index & 1 != 0)
+            .filter_map(|(_, own)| *own)
+            .fold(0, |own, leaf| own | 1 << leaf)
+    }
 }
