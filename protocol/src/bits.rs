@@ -294,12 +294,6 @@ impl<'a> BitReader<'a> {
     }
 }
 
-/// The low `bits` set; `bits` is at most 64.
-#[inline]
-fn mask(bits: u32) -> u64 {
-    if bits >= 64 { u64::MAX } else { (1 << bits) - 1 }
-}
-
 /// The running mean of the values of one field within one section: it picks
 /// the order of the next value's code, the same way on both sides.
 ///
@@ -332,6 +326,11 @@ impl Mean {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The low `bits` set; `bits` is at most 64.
+    fn mask(bits: u32) -> u64 {
+        if bits >= 64 { u64::MAX } else { (1 << bits) - 1 }
+    }
 
     #[test]
     fn bits_fill_bytes_from_the_low_end() {

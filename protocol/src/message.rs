@@ -46,6 +46,7 @@ pub const SUBPROTOCOL: &str = "tickwire.1";
 
 /// From a client to the server.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[expect(clippy::large_enum_variant, reason = "inputs are the common case; a box would allocate")]
 pub enum ClientMessage<'a> {
     /// The first message of a connection.
     Hello(Hello<'a>),
@@ -253,7 +254,7 @@ impl<'a> ClientMessage<'a> {
                 w.u8(0);
                 w.raw(&MAGIC);
                 w.u16(hello.version);
-                write_option(&mut w, hello.schema, |w, hash| w.u64(hash));
+                write_option(&mut w, hello.schema, Writer::u64);
                 w.str(hello.token);
                 write_option(&mut w, hello.applied, |w, tick| w.u32(tick.0));
             }
@@ -456,7 +457,7 @@ impl<'a> Welcome<'a> {
         w.str(self.token);
         write_option(w, self.baseline, |w, tick| w.u32(tick.0));
         w.u64(self.schema);
-        write_option(w, self.descriptor, |w, bytes| w.bytes(bytes));
+        write_option(w, self.descriptor, Writer::bytes);
     }
 
     fn read(r: &mut Reader<'a>) -> Result<Welcome<'a>, Error> {
@@ -491,7 +492,11 @@ impl ServerClock {
     }
 }
 
-fn write_option<T>(w: &mut Writer<'_>, value: Option<T>, write: impl FnOnce(&mut Writer<'_>, T)) {
+fn write_option<'w, T>(
+    w: &mut Writer<'w>,
+    value: Option<T>,
+    write: impl FnOnce(&mut Writer<'w>, T),
+) {
     w.bool(value.is_some());
     if let Some(value) = value {
         write(w, value);

@@ -342,7 +342,7 @@ impl<'a, 'b> RowDecoder<'a, 'b> {
     fn node(&mut self, node: &Node, cells: &mut [i64], fresh: bool) -> Result<(), Error> {
         match node {
             Node::Scalar(code) => {
-                cells[0] = scalar(&mut self.r, self.means, code, cells[0], fresh)?
+                cells[0] = scalar(&mut self.r, self.means, code, cells[0], fresh)?;
             }
             Node::Text { max, utf8 } => self.text(*max, *utf8, &mut cells[0])?,
             Node::Ref => {

@@ -65,6 +65,7 @@ macro_rules! int {
                 1
             }
             #[inline]
+            #[allow(clippy::cast_lossless, reason = "the same text serves all widths")]
             fn store(&self, attr: &Attr, cells: &mut [i64], _: &mut Heap) {
                 let (min, max) = int_range(attr, IntRepr::$repr);
                 let value = (*self).clamp(min as $ty, max as $ty);

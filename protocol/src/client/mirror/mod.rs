@@ -59,7 +59,7 @@ pub enum MirrorError {
 impl core::fmt::Display for MirrorError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
-            MirrorError::Chunk(error) => return error.fmt(f),
+            MirrorError::Chunk(error) => error.fmt(f),
             MirrorError::NoBaseline => f.write_str("the first frame is not full"),
             MirrorError::NoMotion => f.write_str("a predicted frame without two earlier ones"),
             MirrorError::BadScope => f.write_str("a frame speaks of a scope that is not watched"),
