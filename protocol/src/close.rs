@@ -70,8 +70,8 @@ const REASONS: [(CloseReason, u16, &str, Advice); 17] = [
     (CloseReason::NotAuthenticated, 4401, "not authenticated", Advice::Join),
     (CloseReason::Refused, 4403, "refused", Advice::Stop),
     (CloseReason::NoSuchRoom, 4404, "no such room", Advice::Join),
-    (CloseReason::Replaced, 4408, "replaced by a newer connection", Advice::Stop),
     (CloseReason::TooSlow, 4408, "too slow", Advice::Resume),
+    (CloseReason::Replaced, 4408, "replaced by a newer connection", Advice::Stop),
     (CloseReason::SeatUsed, 4409, "the seat is already used", Advice::Join),
     (CloseReason::WrongNode, 4421, "the room is on another node", Advice::Join),
 ];
@@ -105,8 +105,9 @@ impl CloseReason {
         }
     }
 
-    /// The reason that a code and a text stand for. Only where two reasons
-    /// share a code does the text decide.
+    /// The reason that a code and a text stand for. Only where two reasons share a
+    /// code does the text decide; a text that is neither's is the first one's, which
+    /// lets the client come back.
     pub fn from_code(code: u16, text: &str) -> CloseReason {
         let exact = REASONS.iter().find(|row| row.1 == code && row.2 == text);
         exact
@@ -137,6 +138,7 @@ mod tests {
             assert!(text.len() <= REASON_BYTES_MAX);
         }
         assert_eq!(CloseReason::from_code(4777, "?"), CloseReason::Other(4777));
+        assert_eq!(CloseReason::from_code(4408, ""), CloseReason::TooSlow);
     }
 
     #[test]

@@ -9,6 +9,10 @@
 //! of an old row may keep stale handles for comparison, and nothing is counted
 //! or collected.
 
+/// Memory of a former text that an entry keeps for the next one. More would not
+/// be counted, and could pile up behind short texts.
+const KEPT_BYTES: usize = 64;
+
 /// Owns the texts of a set of rows.
 #[derive(Debug, Default)]
 pub struct Heap {
@@ -65,6 +69,9 @@ impl Heap {
         if let Some(entry) = self.entries.get_mut(index).filter(|entry| entry.uses == uses) {
             self.bytes -= entry.text.len();
             entry.text.clear();
+            if entry.text.capacity() > KEPT_BYTES {
+                entry.text = Vec::new();
+            }
             self.free.push(index as u32);
         }
     }

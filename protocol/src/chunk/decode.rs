@@ -10,7 +10,7 @@ use super::{
 };
 use crate::bits::{BitReader, Mean};
 use crate::heap::Heap;
-use crate::limits::{SLOTS_MAX, TEXT_WINDOW};
+use crate::limits::{MIRROR_BYTES_MAX, SLOTS_MAX, TEXT_WINDOW};
 use crate::schema::layout::{Code, Layout, Node, Record, Scalar, TableLayout};
 use crate::value::ref_cell;
 
@@ -109,8 +109,13 @@ impl Decoder {
         let mut index = 0;
         while r.flag() {
             let gap = number(&mut r, 0)?;
-            index += usize::try_from(gap).map_err(|_| Error::NoSuchTable)?;
-            let table = layout.tables.get(index).ok_or(Error::NoSuchTable)?;
+            // Not added before it is known to be small: 32 bits would overflow.
+            let rest = layout.tables.len().saturating_sub(index);
+            if gap >= rest as u64 {
+                return Err(Error::NoSuchTable);
+            }
+            index += gap as usize;
+            let table = &layout.tables[index];
             let mut section = Section { decoder: self, r: &mut r, layout: table, table: index };
             section.removals(rows, |rows, slot| rows.despawn(index, slot))?;
             section.removals(rows, |rows, slot| rows.depart(index, slot))?;
@@ -374,10 +379,11 @@ impl<'a, 'b> RowDecoder<'a, 'b> {
                 self.record(record, &mut cells[1..], fresh || changes)?;
             }
             Node::List { of, max, stride } => {
-                let new = number(&mut self.r, LENGTH_ORDER)? as usize;
-                if new > *max {
+                let new = number(&mut self.r, LENGTH_ORDER)?;
+                if new > *max as u64 {
                     return Err(Error::BadLength);
                 }
+                let new = new as usize;
                 let old = cells[0] as usize;
                 cells[0] = new as i64;
                 for index in 0..new.max(old) {
@@ -418,10 +424,11 @@ impl<'a, 'b> RowDecoder<'a, 'b> {
             let number = self.r.take(REPEAT_BITS) as usize;
             *self.texts.places.get(number).ok_or(Error::BadLength)?
         } else {
-            let length = number(&mut self.r, TEXT_ORDER)? as usize;
-            if length > max {
+            let length = number(&mut self.r, TEXT_ORDER)?;
+            if length > max as u64 {
                 return Err(Error::BadLength);
             }
+            let length = length as usize;
             if self.r.left() < length * 8 {
                 return Err(Error::Truncated);
             }
@@ -438,7 +445,8 @@ impl<'a, 'b> RowDecoder<'a, 'b> {
             return Err(Error::NotUtf8);
         }
         self.heap.set(cell, text);
-        Ok(())
+        // A repeat takes seven bits, whatever the text's length is.
+        if self.heap.bytes() > MIRROR_BYTES_MAX { Err(Error::TooMuchState) } else { Ok(()) }
     }
 }
 

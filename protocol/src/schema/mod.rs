@@ -11,6 +11,7 @@ mod descriptor;
 pub mod layout;
 mod text;
 
+use crate::grid::Grid;
 use crate::limits::{
     CELLS_MAX, ELEMENTS_MAX, KIND_DEPTH_MAX, KINDS_MAX, LEAVES_MAX, NAME_BYTES_MAX, TABLES_MAX,
     TEXT_BYTES_MAX, VARIANTS_MAX,
@@ -313,7 +314,7 @@ impl Check {
                 1
             }
             Kind::Float(_) => 1,
-            Kind::Quantised { min, max, step, ring, motion, .. } => {
+            Kind::Quantised { repr, min, max, step, ring, motion } => {
                 let sane = min.is_finite() && max.is_finite() && step.is_finite() && *step > 0.0;
                 if !sane || min >= max {
                     return Err(self.error("min must be below max, and step above 0"));
@@ -322,6 +323,10 @@ impl Check {
                 let least = if *ring { 2.0 } else { 1.0 };
                 if !(least..=QUANTA_MAX).contains(&count) {
                     return Err(self.error("the range must be 1 (a ring: 2) to 2^32 steps"));
+                }
+                let grid = Grid::new(*min, *max, *step, *ring);
+                if !repr.holds(*min) || !repr.holds(grid.value(grid.highest())) {
+                    return Err(self.error("the range must be within the type's"));
                 }
                 self.motion(*motion, count as u128)?;
                 1
@@ -390,6 +395,16 @@ impl Check {
 
 /// Most steps of a grid.
 pub(crate) const QUANTA_MAX: f64 = 4_294_967_295.0;
+
+impl FloatRepr {
+    /// Whether a value of the machine type is near.
+    fn holds(self, value: f64) -> bool {
+        match self {
+            FloatRepr::F32 => (value as f32).is_finite(),
+            FloatRepr::F64 => value.is_finite(),
+        }
+    }
+}
 
 impl IntRepr {
     /// All of them, each at its number on the wire.

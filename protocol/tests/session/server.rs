@@ -15,42 +15,42 @@ use tickwire_protocol::schema::layout::Layout;
 use tickwire_protocol::{Entity, Message, Scope, Table, Tick, Time, World};
 
 #[derive(Entity, Clone, PartialEq, Debug)]
-pub struct Ship {
+pub(crate) struct Ship {
     #[net(min = -2048, max = 2048, step = 0.0625, motion)]
-    pub x: f32,
-    pub name: String,
+    pub(crate) x: f32,
+    pub(crate) name: String,
 }
 
 #[derive(World)]
-pub struct Space {
-    pub ships: Table<Ship>,
+pub(crate) struct Space {
+    pub(crate) ships: Table<Ship>,
 }
 
 #[derive(Message, Clone, PartialEq, Debug)]
-pub struct Steer {
-    pub turn: i8,
-    pub fire: bool,
+pub(crate) struct Steer {
+    pub(crate) turn: i8,
+    pub(crate) fire: bool,
 }
 
 #[derive(Message, Clone, PartialEq, Debug)]
-pub enum Order {
+pub(crate) enum Order {
     Rename(String),
     Buy { item: u8 },
 }
 
 #[derive(Message, Clone, PartialEq, Debug)]
-pub enum Answer {
+pub(crate) enum Answer {
     Done,
     Cost(u32),
 }
 
 #[derive(Message, Clone, PartialEq, Debug)]
-pub enum News {
+pub(crate) enum News {
     Bang { loudness: u8 },
     Won(String),
 }
 
-pub struct Arena;
+pub(crate) struct Arena;
 
 impl GameTypes for Arena {
     type World = Space;
@@ -60,33 +60,35 @@ impl GameTypes for Arena {
     type Event = News;
 }
 
-pub fn arena() -> Arc<Schema> {
+pub(crate) fn arena() -> Arc<Schema> {
     Arc::new(Arena::schema().unwrap())
 }
 
-pub const HZ: u16 = 20;
-pub const TICK_MS: u64 = 50;
+pub(crate) const HZ: u16 = 20;
+pub(crate) const TICK_MS: u64 = 50;
+
+/// What a client has of each table: generation and cells by slot.
+pub(crate) type Rows = Vec<BTreeMap<u32, (u32, Vec<i64>)>>;
 
 /// Encodes a world against what its one client has.
-pub struct Server<W> {
-    pub schema: Arc<Schema>,
-    pub world: W,
-    pub tick: Tick,
-    pub send_every: u8,
+pub(crate) struct Server<W> {
+    pub(crate) schema: Arc<Schema>,
+    pub(crate) world: W,
+    pub(crate) tick: Tick,
+    pub(crate) send_every: u8,
     layout: Layout,
     heap: Heap,
     encoder: Encoder,
-    /// What the client has of each table: generation and cells by slot.
-    sent: Vec<BTreeMap<u32, (u32, Vec<i64>)>>,
+    sent: Rows,
     /// For the next frame.
-    pub events: Vec<(bool, Vec<u8>)>,
-    pub processed: Option<u32>,
-    pub depth: Option<i32>,
-    pub hash: Option<u32>,
+    pub(crate) events: Vec<(bool, Vec<u8>)>,
+    pub(crate) processed: Option<u32>,
+    pub(crate) depth: Option<i32>,
+    pub(crate) hash: Option<u32>,
 }
 
 impl<W: World> Server<W> {
-    pub fn new(schema: Arc<Schema>) -> Server<W> {
+    pub(crate) fn new(schema: Arc<Schema>) -> Server<W> {
         let layout = Layout::new(&schema);
         Server {
             sent: vec![BTreeMap::new(); schema.tables.len()],
@@ -104,7 +106,7 @@ impl<W: World> Server<W> {
         }
     }
 
-    pub fn welcome(&self, baseline: Option<Tick>, describe: bool) -> Vec<u8> {
+    pub(crate) fn welcome(&self, baseline: Option<Tick>, describe: bool) -> Vec<u8> {
         let mut descriptor = Vec::new();
         self.schema.write_descriptor(&mut descriptor);
         bytes(&ServerMessage::Welcome(Welcome {
@@ -121,20 +123,35 @@ impl<W: World> Server<W> {
         }))
     }
 
-    pub fn clock(&self) -> ServerClock {
+    pub(crate) fn clock(&self) -> ServerClock {
         ServerClock { tick: self.tick, micros: 0 }
     }
 
     /// A frame with everything.
-    pub fn full(&mut self) -> Vec<u8> {
+    pub(crate) fn full(&mut self) -> Vec<u8> {
         self.sent.iter_mut().for_each(BTreeMap::clear);
         self.frame(Step::Full(self.tick))
     }
 
     /// A frame `ticks` later.
-    pub fn advance(&mut self, ticks: u32) -> Vec<u8> {
+    pub(crate) fn advance(&mut self, ticks: u32) -> Vec<u8> {
         self.tick = self.tick.after(ticks);
+        self.encode(ticks)
+    }
+
+    /// A frame of the present tick, `ticks` after the last.
+    pub(crate) fn encode(&mut self, ticks: u32) -> Vec<u8> {
         self.frame(Step::Advance(ticks))
+    }
+
+    /// What the client has once it has applied all that it was sent.
+    pub(crate) fn rows(&self) -> Rows {
+        self.sent.clone()
+    }
+
+    /// The client has this.
+    pub(crate) fn set_rows(&mut self, rows: Rows) {
+        self.sent = rows;
     }
 
     fn frame(&mut self, step: Step) -> Vec<u8> {
@@ -191,29 +208,29 @@ impl<W: World> Server<W> {
 }
 
 /// A message as bytes.
-pub fn bytes(message: &ServerMessage<'_>) -> Vec<u8> {
+pub(crate) fn bytes(message: &ServerMessage<'_>) -> Vec<u8> {
     let mut bytes = Vec::new();
     message.write(&mut bytes);
     bytes
 }
 
 /// A message of the game as bytes.
-pub fn body(message: &impl Message) -> Vec<u8> {
+pub(crate) fn body(message: &impl Message) -> Vec<u8> {
     let mut bytes = Vec::new();
     message.encode(&mut bytes);
     bytes
 }
 
-pub fn ms(ms: u64) -> Time {
+pub(crate) fn ms(ms: u64) -> Time {
     Time::from_millis(ms)
 }
 
-pub fn config() -> Config {
+pub(crate) fn config() -> Config {
     Config { schema: Some(arena()), ..Config::new("wss://one", "seat", 7) }
 }
 
 /// All that a session wants to send, in words. Bodies are shown as bytes.
-pub fn sent(session: &mut Session) -> Vec<String> {
+pub(crate) fn sent(session: &mut Session) -> Vec<String> {
     let mut out = Vec::new();
     let mut words = Vec::new();
     while session.poll_transmit(&mut out) {
@@ -222,7 +239,7 @@ pub fn sent(session: &mut Session) -> Vec<String> {
     words
 }
 
-pub fn in_words(message: &[u8]) -> String {
+pub(crate) fn in_words(message: &[u8]) -> String {
     match ClientMessage::read(message).expect("a client sends what a server can read") {
         ClientMessage::Hello(hello) => {
             format!("hello {} {:?}", hello.token, hello.applied.map(|tick| tick.0))
@@ -244,24 +261,24 @@ pub fn in_words(message: &[u8]) -> String {
 }
 
 /// The same without pings, which come at their own times.
-pub fn sent_but_pings(session: &mut Session) -> Vec<String> {
+pub(crate) fn sent_but_pings(session: &mut Session) -> Vec<String> {
     sent(session).into_iter().filter(|words| words != "ping").collect()
 }
 
 /// A session and its server, joined at 1000 ms: the first ping is sent, the
 /// first frame is applied and acknowledged, and no event is left.
-pub struct Pair {
-    pub session: Session,
-    pub server: Server<Space>,
-    pub ship: tickwire_protocol::Id<Ship>,
+pub(crate) struct Pair {
+    pub(crate) session: Session,
+    pub(crate) server: Server<Space>,
+    pub(crate) ship: tickwire_protocol::Id<Ship>,
 }
 
 impl Pair {
-    pub fn joined() -> Pair {
+    pub(crate) fn joined() -> Pair {
         Pair::with(config(), 1)
     }
 
-    pub fn with(config: Config, send_every: u8) -> Pair {
+    pub(crate) fn with(config: Config, send_every: u8) -> Pair {
         let mut server = Server::<Space>::new(arena());
         server.send_every = send_every;
         let ship = server.world.ships.spawn(Ship { x: 1.0, name: "Ada".into() });
@@ -277,12 +294,12 @@ impl Pair {
     }
 
     /// A frame comes, `ticks` after the last.
-    pub fn frame(&mut self, ticks: u32, at_ms: u64) {
+    pub(crate) fn frame(&mut self, ticks: u32, at_ms: u64) {
         self.take(at_ms, |server| server.advance(ticks)).unwrap();
     }
 
     /// A message comes.
-    pub fn take(
+    pub(crate) fn take(
         &mut self,
         at_ms: u64,
         message: impl FnOnce(&mut Server<Space>) -> Vec<u8>,
@@ -293,11 +310,11 @@ impl Pair {
 
     /// Moves the ship, and sends a frame a tick until `until_ms`, with all that
     /// the client has to do in between. Gives what the client sent, and when.
-    pub fn run(&mut self, from_ms: u64, until_ms: u64) -> Vec<(u64, String)> {
+    pub(crate) fn run(&mut self, from_ms: u64, until_ms: u64) -> Vec<(u64, String)> {
         let mut log = Vec::new();
         for at in from_ms..until_ms {
             let elapsed = at - from_ms;
-            if elapsed % TICK_MS == 0 {
+            if elapsed.is_multiple_of(TICK_MS) {
                 self.server.world.ships.get_mut(self.ship).unwrap().x += 0.25;
                 self.frame(1, at);
             }
@@ -318,7 +335,7 @@ impl Pair {
     }
 
     /// Waits as long as the session wants to, until it asks for a socket, and opens it.
-    pub fn reconnect(&mut self) -> u64 {
+    pub(crate) fn reconnect(&mut self) -> u64 {
         let Phase::Waiting(at) = self.session.phase() else {
             panic!("{:?}", self.session.phase());
         };

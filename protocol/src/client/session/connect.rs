@@ -150,7 +150,6 @@ impl Session {
         }
         self.acks = Acks::default();
         self.inputs.lost();
-        self.wishes.refresh = false;
         let then = if self.wishes.leave { Then::End } else { self.then(advice, retry_after) };
         self.phase = match then {
             Then::Reconnect(at) => Phase::Waiting(at),

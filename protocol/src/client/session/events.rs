@@ -28,7 +28,8 @@ pub enum SessionEvent<'a, E = &'a [u8], R = &'a [u8]> {
     /// [`Session::handle_open`](super::Session::handle_open), if it cannot be opened,
     /// [`Session::handle_lost`](super::Session::handle_lost).
     Connect {
-        /// The one that the session was made for, or where the server sent it.
+        /// The one that the session was made for, or where the server sent it: who
+        /// does not trust the server's word on that checks it here.
         address: &'a str,
     },
     /// The server let this client into the room.

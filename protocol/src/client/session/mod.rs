@@ -345,11 +345,6 @@ impl Session {
         if here { Ok(()) } else { Err(SendError::NotJoined) }
     }
 
-    /// The tick to acknowledge; none while the state is not this connection's.
-    fn applied(&self) -> Option<Tick> {
-        self.mirror.as_ref()?.tick().filter(|_| !self.awaits_whole)
-    }
-
     /// Queues the input in force, if it has to be and can be.
     fn stamp_input(&mut self) -> Option<InputStamp> {
         if self.phase != Phase::Joined || self.awaits_whole || !self.inputs.is_changed() {

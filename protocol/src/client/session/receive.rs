@@ -71,6 +71,8 @@ impl Session {
         if welcome.version != VERSION {
             return Err(SessionError::Version(welcome.version));
         }
+        // Even if the rest is of no use: the token that Hello named is spent.
+        replace(&mut self.seat.token, welcome.token);
         let other = self.other_schema(welcome)?;
         let resumed = match welcome.baseline {
             None => false,
@@ -87,11 +89,12 @@ impl Session {
         self.begin_time(welcome, resumed, said.at);
         self.room = Some(Room { player: welcome.player, game: welcome.game.to_owned() });
         self.seat.joined = true;
-        replace(&mut self.seat.token, welcome.token);
         self.reconnect.connected(self.now);
         self.acks = Acks::default();
         self.pings = Pings::start(self.now);
         self.wishes.tell_pace = self.wishes.pace != 1;
+        // If not, the whole state comes anyway.
+        self.wishes.refresh &= resumed;
         self.counters.resumes += u64::from(resumed);
         self.phase = Phase::Joined;
         self.events.new_connection();
@@ -159,9 +162,11 @@ impl Session {
         let changes = mirror.apply(frame)?;
         let tick = changes.tick;
         let diverged = changes.hash_agrees == Some(false);
-        if changes.from.is_some_and(|before| tick < before) {
+        if !self.awaits_whole && changes.from.is_some_and(|before| tick < before) {
             timeline.restart();
             self.inputs.new_time_line();
+            // Inputs wait for the answer.
+            self.pings = Pings::start(self.now);
         }
         timeline.playhead.frame_applied(tick, self.now);
         if let Some(depth) = frame.header.depth {

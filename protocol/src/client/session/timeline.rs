@@ -35,12 +35,13 @@ impl Timeline {
         self.tick_interval == interval(tick_hz) && self.send_every == send_every
     }
 
-    /// The server went back to an earlier tick. The clock finds out by itself;
-    /// what must never go backwards begins anew.
+    /// The server went back to an earlier tick: nothing that was measured holds,
+    /// and what never goes backwards has to begin anew.
     pub(super) fn restart(&mut self) {
-        self.lead = InputLead::new(self.tick_interval);
-        self.playhead =
-            Playhead::new(self.tick_interval, self.tick_interval * u32::from(self.send_every));
+        let (length, send_every) = (self.tick_interval, self.send_every);
+        self.clock = Clock::new(length);
+        self.lead = InputLead::new(length);
+        self.playhead = Playhead::new(length, length * u32::from(send_every));
     }
 
     /// What is expected of a frame that goes `ahead`, at a pace of every `pace`th.

@@ -1,6 +1,7 @@
 //! What goes to the server.
 
 use super::{Cause, Phase, Said, Session};
+use crate::client::mirror::Mirror;
 use crate::close::Advice;
 use crate::message::{ClientMessage, Hello, Inputs, VERSION};
 
@@ -22,7 +23,7 @@ impl Session {
             return false;
         }
         // The state of another seat, or of no room yet, is nothing to go on from.
-        let applied = self.mirror.as_ref().filter(|_| self.seat.joined).and_then(|m| m.tick());
+        let applied = self.mirror.as_ref().filter(|_| self.seat.joined).and_then(Mirror::tick);
         let schema = self.schema.as_ref().map(|known| known.hash);
         let hello = Hello { version: VERSION, schema, token: &self.seat.token, applied };
         ClientMessage::Hello(hello).write(out);
@@ -52,10 +53,11 @@ impl Session {
 
     /// Inputs and the acknowledgement, or either.
     fn send_inputs(&mut self, out: &mut Vec<u8>) -> bool {
-        let Some(applied) = self.applied() else { return false };
         if !self.acks.is_ready() && !self.inputs.is_ready() {
             return false;
         }
+        // Neither is before this connection's first frame.
+        let Some(applied) = self.mirror.as_ref().and_then(Mirror::tick) else { return false };
         let mut batch = Inputs::ack(applied);
         self.inputs.fill(&mut batch);
         ClientMessage::Input(batch).write(out);
