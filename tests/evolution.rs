@@ -14,39 +14,39 @@ mod old {
     use super::*;
 
     #[derive(Entity, Clone, PartialEq, Debug)]
-    pub struct Ship {
-        pub name: String,
+    pub(crate) struct Ship {
+        pub(crate) name: String,
         #[net(min = -100, max = 100, step = 0.5)]
-        pub x: f32,
-        pub place: Place,
-        pub hp: u8,
-        pub mood: Mood,
+        pub(crate) x: f32,
+        pub(crate) place: Place,
+        pub(crate) hp: u8,
+        pub(crate) mood: Mood,
         #[net(max_len = 4)]
-        pub cargo: Vec<u16>,
-        pub gone_since: Option<u32>,
+        pub(crate) cargo: Vec<u16>,
+        pub(crate) gone_since: Option<u32>,
     }
 
     #[derive(Value, Clone, PartialEq, Debug)]
-    pub struct Place {
-        pub sector: u8,
-        pub gate: u8,
+    pub(crate) struct Place {
+        pub(crate) sector: u8,
+        pub(crate) gate: u8,
     }
 
     #[derive(Value, Clone, PartialEq, Debug)]
-    pub enum Mood {
+    pub(crate) enum Mood {
         Calm,
         Angry { level: u8 },
     }
 
     #[derive(Entity, Clone, PartialEq, Debug)]
-    pub struct Relic {
-        pub age: u16,
+    pub(crate) struct Relic {
+        pub(crate) age: u16,
     }
 
     #[derive(World, Debug)]
-    pub struct Space {
-        pub ships: Table<Ship>,
-        pub relics: Table<Relic>,
+    pub(crate) struct Space {
+        pub(crate) ships: Table<Ship>,
+        pub(crate) relics: Table<Relic>,
     }
 }
 
@@ -54,45 +54,45 @@ mod new {
     use super::*;
 
     #[derive(Entity, Clone, PartialEq, Debug)]
-    pub struct Ship {
+    pub(crate) struct Ship {
         /// New, and first, so that every leaf moves.
         #[net(min = 5, max = 9)]
-        pub class: u8,
+        pub(crate) class: u8,
         /// A finer grid.
         #[net(min = -200, max = 200, step = 0.0625, motion)]
-        pub x: f32,
-        pub name: String,
+        pub(crate) x: f32,
+        pub(crate) name: String,
         /// A wider type.
-        pub hp: i32,
-        pub place: Place,
-        pub mood: Mood,
+        pub(crate) hp: i32,
+        pub(crate) place: Place,
+        pub(crate) mood: Mood,
         /// A longer list of larger numbers.
         #[net(max_len = 8)]
-        pub cargo: Vec<u32>,
+        pub(crate) cargo: Vec<u32>,
     }
 
     #[derive(Value, Clone, PartialEq, Debug)]
-    pub struct Place {
-        pub dock: u16,
-        pub sector: u8,
+    pub(crate) struct Place {
+        pub(crate) dock: u16,
+        pub(crate) sector: u8,
     }
 
     #[derive(Value, Clone, PartialEq, Debug)]
-    pub enum Mood {
+    pub(crate) enum Mood {
         Sleepy,
         Angry { level: u16, at: Id<Ship> },
         Calm,
     }
 
     #[derive(Entity, Clone, PartialEq, Debug)]
-    pub struct Drone {
-        pub owner: Id<Ship>,
+    pub(crate) struct Drone {
+        pub(crate) owner: Id<Ship>,
     }
 
     #[derive(World, Debug)]
-    pub struct Space {
-        pub drones: Table<Drone>,
-        pub ships: Table<Ship>,
+    pub(crate) struct Space {
+        pub(crate) drones: Table<Drone>,
+        pub(crate) ships: Table<Ship>,
     }
 }
 

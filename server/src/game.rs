@@ -8,11 +8,13 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
+use std::ops::Range;
 use std::time::Duration;
 
 use rand_pcg::Pcg64Mcg;
-use rand_pcg::rand_core::SeedableRng;
+use rand_pcg::rand_core::{Rng, SeedableRng};
 use serde::de::DeserializeOwned;
+use tickwire_protocol::limits::SCOPES_WATCHED_MAX;
 use tickwire_protocol::schema::{Schema, SchemaError};
 use tickwire_protocol::{Message, Scope, Tick, World};
 
@@ -203,6 +205,10 @@ pub struct Listing {
     pub private: bool,
 }
 
+/// Numbers of scopes that are never given out: a game may use them as it likes,
+/// say one for each cell of a grid.
+pub const OWN_SCOPES: Range<u32> = 1 << 20..1 << 29;
+
 /// What a game may use.
 pub struct Cx<G: Game> {
     /// The replicated state.
@@ -220,6 +226,8 @@ pub struct Cx<G: Game> {
     pub(crate) groups: Vec<(String, Scope)>,
     pub(crate) scopes: u32,
     timers: BinaryHeap<Reverse<(Tick, u64)>>,
+    /// Players that the game does not want any more.
+    pub(crate) removals: Vec<PlayerId>,
     pub(crate) ends: bool,
 }
 
@@ -236,6 +244,7 @@ impl<G: Game> Cx<G> {
             groups: Vec::new(),
             scopes: 0,
             timers: BinaryHeap::new(),
+            removals: Vec::new(),
             ends: false,
         }
     }
@@ -253,6 +262,17 @@ impl<G: Game> Cx<G> {
     /// How many ticks a time takes, at least 1.
     pub fn ticks(&self, time: Duration) -> u32 {
         ((time.as_secs_f64() * f64::from(G::TICK_HZ)).ceil() as u32).max(1)
+    }
+
+    /// A random number below `n`; 0 if `n` is.
+    pub fn random_below(&mut self, n: u32) -> u32 {
+        ((u64::from(self.rng.next_u32()) * u64::from(n)) >> 32) as u32
+    }
+
+    /// A random number from 0 to below 1.
+    pub fn random(&mut self) -> f32 {
+        // As many bits as the number holds.
+        (self.rng.next_u32() >> 8) as f32 / (1 << 24) as f32
     }
 
     /// A player who has a seat.
@@ -288,16 +308,26 @@ impl<G: Game> Cx<G> {
     /// A scope that nobody else has.
     pub fn new_scope(&mut self) -> Scope {
         self.scopes += 1;
+        if self.scopes == OWN_SCOPES.start {
+            self.scopes = OWN_SCOPES.end;
+        }
         Scope(self.scopes)
     }
 
-    /// The player sees a scope from now on.
-    pub fn watch(&mut self, player: PlayerId, scope: Scope) {
-        if let Some(watches) = self.watches.get_mut(&player)
-            && let Err(place) = watches.binary_search(&scope)
-        {
-            watches.insert(place, scope);
+    /// The player sees a scope from now on; `false` if they see as many as they
+    /// can ([`SCOPES_WATCHED_MAX`], with the room and their own).
+    pub fn watch(&mut self, player: PlayerId, scope: Scope) -> bool {
+        let own = self.players.get(&player).map(|player| player.private);
+        if scope == Scope::ROOM || own == Some(scope) {
+            return true;
         }
+        let Some(watches) = self.watches.get_mut(&player) else { return false };
+        let Err(place) = watches.binary_search(&scope) else { return true };
+        if watches.len() + 2 >= SCOPES_WATCHED_MAX {
+            return false;
+        }
+        watches.insert(place, scope);
+        true
     }
 
     /// The player does not see a scope any more. The room and their own stay.
@@ -326,6 +356,11 @@ impl<G: Game> Cx<G> {
         }
         self.timers.pop();
         Some(what)
+    }
+
+    /// The player has to go, after this step.
+    pub fn remove(&mut self, player: PlayerId) {
+        self.removals.push(player);
     }
 
     /// The room ends after this step.

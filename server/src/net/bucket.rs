@@ -13,7 +13,7 @@ pub struct Rate {
 
 /// The tokens that are left of a [`Rate`].
 #[derive(Debug)]
-pub(super) struct Bucket {
+pub(crate) struct Bucket {
     rate: Rate,
     /// Billionths of a token, so that no fraction is lost; at most the burst.
     nanotokens: u64,
@@ -24,12 +24,12 @@ pub(super) struct Bucket {
 const TOKEN: u64 = 1_000_000_000;
 
 impl Bucket {
-    pub(super) fn new(rate: Rate) -> Self {
+    pub(crate) fn new(rate: Rate) -> Self {
         Self { rate, nanotokens: u64::from(rate.burst) * TOKEN, filled_at: Duration::ZERO }
     }
 
     /// Takes one token, or says that there is none. A clock that steps back adds nothing.
-    pub(super) fn take(&mut self, now: Duration) -> bool {
+    pub(crate) fn take(&mut self, now: Duration) -> bool {
         let elapsed = now.saturating_sub(self.filled_at).as_nanos();
         let gained = u64::try_from(elapsed).unwrap_or(u64::MAX);
         let gained = gained.saturating_mul(u64::from(self.rate.per_second));

@@ -164,7 +164,9 @@ pub enum CloseReason {
     Restart,
     /// The server is full for now: 1013.
     TryLater,
-    /// A reason of the layer above.
+    /// A reason of the game protocol.
+    Protocol(tickwire_protocol::close::CloseReason),
+    /// Another reason of the layer above.
     Application {
         /// Its code.
         code: ApplicationCode,
@@ -183,6 +185,7 @@ impl CloseReason {
             Self::Internal => 1011,
             Self::Restart => 1012,
             Self::TryLater => 1013,
+            Self::Protocol(reason) => reason.code(),
             Self::Application { code, .. } => code.get(),
         }
     }
@@ -196,6 +199,7 @@ impl CloseReason {
             Self::Internal => "server failed",
             Self::Restart => "server restarts",
             Self::TryLater => "try again later",
+            Self::Protocol(reason) => reason.text(),
             Self::Application { text, .. } => {
                 &text[..text.floor_char_boundary(CLOSE_TEXT_BYTES_MAX)]
             }

@@ -1,6 +1,7 @@
 //! HTTP/1 over one stream, with a deadline and a size for the headers.
 
 use std::error::Error;
+use std::pin::pin;
 use std::time::Duration;
 
 use hyper::body::{Body, Incoming};
@@ -52,12 +53,35 @@ where
     B: Body + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    http1::Builder::new()
+    serve_http_until(stream, limits, service, std::future::pending()).await
+}
+
+/// [`serve_http`] that takes no further request once `stop` is ready; the one that
+/// is under way is answered.
+pub async fn serve_http_until<T, S, B>(
+    stream: T,
+    limits: &HttpLimits,
+    service: S,
+    stop: impl Future<Output = ()>,
+) -> Result<(), hyper::Error>
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response<B>>,
+    S::Error: Into<Box<dyn Error + Send + Sync>>,
+    B: Body + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_deadline)
         .max_header_size(limits.header_bytes_max)
         .max_headers(limits.headers_max)
         .serve_connection(TokioIo::new(Linger::new(stream, limits.linger)), service)
-        .with_upgrades()
-        .await
+        .with_upgrades();
+    let mut connection = pin!(connection);
+    tokio::select! {
+        served = &mut connection => return served,
+        () = stop => connection.as_mut().graceful_shutdown(),
+    }
+    connection.await
 }

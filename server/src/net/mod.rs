@@ -16,18 +16,27 @@ mod gate;
 mod http;
 mod limits;
 mod linger;
+mod listen;
+#[cfg(feature = "tls")]
+mod tls;
+mod transport;
 mod upgrade;
 mod utf8;
 mod websocket;
 
 pub use backlog::{SERVER_HEADER_BYTES_MAX, put_server_header};
+pub(crate) use bucket::Bucket;
 pub use bucket::Rate;
 pub use close::{
     ApplicationCode, CLOSE_TEXT_BYTES_MAX, CONTROL_BYTES_MAX, CloseReason, Ended, Violation,
 };
 pub use decoder::{Counts, Message};
 pub use gate::Opcode;
-pub use http::{HttpLimits, serve_http};
+pub use http::{HttpLimits, serve_http, serve_http_until};
 pub use limits::{Limits, Mode};
+pub use listen::{accepted, bind};
+#[cfg(feature = "tls")]
+pub use tls::{Portable, TlsAcceptor, TlsError, acceptor};
+pub use transport::{Stays, Transport};
 pub use upgrade::{Origins, Refusal, UpgradePolicy, Upgraded, Upgrading, accept_upgrade};
 pub use websocket::{Flushed, SendError, WebSocket};

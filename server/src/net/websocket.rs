@@ -133,20 +133,22 @@ impl WebSocket<OwnedReadHalf, OwnedWriteHalf> {
     /// when bytes wait to be written, a fragmented message is open, or the connection
     /// has ended.
     pub fn into_tcp(self) -> Option<(TcpStream, Bytes)> {
-        let busy = !self.backlog.is_empty() || self.pong.is_some() || self.decoder.mid_message();
-        if busy || self.ended.is_some() {
-            return None;
-        }
-        let stream = self.read.reunite(self.write).ok()?;
-        Some((stream, self.decoder.into_unread()))
+        let (read, write, unread) = self.into_halves()?;
+        Some((read.reunite(write).ok()?, unread))
     }
 }
 
-impl<S: AsyncRead + AsyncWrite> WebSocket<ReadHalf<S>, WriteHalf<S>> {
+impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<ReadHalf<S>, WriteHalf<S>> {
     /// A WebSocket over any stream, after the upgrade.
     pub fn over(stream: S, unread: &[u8], limits: &Limits) -> Self {
         let (read, write) = tokio::io::split(stream);
         Self::new(read, write, unread, limits)
+    }
+
+    /// [`into_tcp`](WebSocket::into_tcp) for any stream.
+    pub fn into_stream(self) -> Option<(S, Bytes)> {
+        let (read, write, unread) = self.into_halves()?;
+        read.is_pair_of(&write).then(|| (read.unsplit(write), unread))
     }
 }
 
@@ -170,6 +172,18 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> WebSocket<R, W> {
             frame_timer: FrameTimer::default(),
             driver: Waker::noop().clone(),
         }
+    }
+
+    /// The halves and what was not read, unless something is under way.
+    fn into_halves(self) -> Option<(R, W, Bytes)> {
+        let busy = !self.backlog.is_empty()
+            || self.pong.is_some()
+            || self.unflushed
+            || self.decoder.mid_message();
+        if busy || self.ended.is_some() {
+            return None;
+        }
+        Some((self.read, self.write, self.decoder.into_unread()))
     }
 
     /// The next message of the peer, or why there will be none; then call
@@ -215,6 +229,20 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> WebSocket<R, W> {
             return Err(SendError::Closed);
         }
         self.backlog.push_message(opcode, own, shared).map_err(|_| SendError::Full)
+    }
+
+    /// Queues a ping; the pong shows in [`frames_read`](Self::frames_read).
+    pub fn queue_ping(&mut self) -> Result<(), SendError> {
+        if self.ended.is_some() || self.close_queued {
+            return Err(SendError::Closed);
+        }
+        self.backlog.push_control(Opcode::Ping, &[]);
+        Ok(())
+    }
+
+    /// Frames of any kind that the peer has sent: it lives while they grow.
+    pub fn frames_read(&self) -> u64 {
+        self.decoder.frames()
     }
 
     /// Bytes that were queued and are not in the kernel.

@@ -8,6 +8,7 @@ use tickwire_protocol::Time;
 use tickwire_protocol::close::CloseReason;
 use tickwire_protocol::message::Hello;
 
+use super::Counters;
 use crate::game::Listing;
 
 /// Names a room in addresses and tokens: 128 random bits.
@@ -44,8 +45,10 @@ pub struct RoomConfig {
     pub dispose_after: Duration,
     /// Reliable events that may wait for one client, in bytes.
     pub reliable_bytes_max: usize,
-    /// Chat lines that newcomers see.
+    /// Chat lines that newcomers see; at most 128.
     pub chat_lines_max: usize,
+    /// A frame tells the hash of the client's state about this often.
+    pub hash_every: Duration,
 }
 
 impl Default for RoomConfig {
@@ -60,11 +63,12 @@ impl Default for RoomConfig {
             dispose_after: Duration::from_secs(10),
             reliable_bytes_max: 64 * 1024,
             chat_lines_max: 50,
+            hash_every: Duration::from_secs(1),
         }
     }
 }
 
-/// All seats are taken.
+/// All seats are taken, or the room is locked or over.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RoomFull;
 
@@ -112,6 +116,7 @@ pub struct Joined {
 /// A room, whatever its game.
 pub trait AnyRoom {
     /// Keeps a seat for somebody who will connect with the seat's id.
+    /// A locked room keeps only the seats that it has.
     fn reserve(&mut self, seat: SeatId, name: &str, now: Time) -> Result<(), RoomFull>;
 
     /// Somebody says hello, with a token that is genuine and names `seat`;
@@ -135,8 +140,14 @@ pub trait AnyRoom {
     /// A connection is gone.
     fn disconnect(&mut self, whose: Joined, now: Time);
 
-    /// One tick, whose deadline was `now`.
+    /// One tick, whose deadline was `now`. While nobody is connected the game
+    /// and its ticks stand still, and this only gives up seats and, in the end,
+    /// the room.
     fn step(&mut self, now: Time) -> RoomState;
+
+    /// When an empty room has to be stepped, though nobody is connected; none
+    /// while it plays.
+    fn wakes_at(&self) -> Option<Time>;
 
     /// Whether it goes on; also without a step.
     fn state(&self) -> RoomState;
@@ -150,6 +161,14 @@ pub trait AnyRoom {
     /// What listings show.
     fn listing(&self) -> &Listing;
 
-    /// Ends all connections with a reason, and the room.
+    /// What has happened so far.
+    fn counters(&self) -> Counters;
+
+    /// Has frames come only every so many of the game's sends, from now on: what
+    /// an overloaded worker asks for first. 1 is as the game says.
+    fn thin(&mut self, times: u32);
+
+    /// Ends all connections with a reason, and the room. The game is told, unless
+    /// the reason is that it failed.
     fn close(&mut self, reason: CloseReason, retry_after: Duration, now: Time);
 }

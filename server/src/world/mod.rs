@@ -115,7 +115,7 @@ impl Ledger {
         self.encoder.begin(matches!(baseline, Baseline::Predicted(..)));
         for (index, (track, layout)) in self.tracks.iter_mut().zip(&self.layout.tables).enumerate()
         {
-            if !track.concerned(baseline) {
+            if !track.concerned(scope, baseline) {
                 continue;
             }
             self.encoder.table(index);

@@ -5,7 +5,7 @@
 //! an earlier tick is the oldest undo entry that is younger than that tick. For
 //! a client that is up to date that is the first one looked at.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use tickwire_protocol::chunk::{Encoder, Line};
 use tickwire_protocol::heap::Heap;
@@ -27,8 +27,11 @@ pub(super) struct Track {
     undo: Undo,
     /// Rows that left a scope or the world, oldest first.
     removals: VecDeque<Removal>,
-    /// When anything here changed last.
-    changed: Tick,
+    /// When anything changed last in each scope; one without a change within
+    /// the past may be missing.
+    changed: HashMap<Scope, Tick>,
+    /// How many scopes `changed` may have before the old ones go.
+    scopes_kept: usize,
     /// When a row entered a scope last.
     entered: Tick,
     /// A row under comparison.
@@ -50,6 +53,8 @@ struct Row {
     undo: u64,
 }
 
+/// Scopes whose last change a table always remembers.
+const SCOPES_KEPT_MIN: usize = 256;
 const VACANT: Row =
     Row { generation: 0, scope: Scope::ROOM, entered: Tick(0), changed: Tick(0), undo: NO_UNDO };
 /// No entry of the undo log.
@@ -74,7 +79,8 @@ impl Track {
             cells: Vec::new(),
             undo: Undo::new(layout.cells),
             removals: VecDeque::new(),
-            changed: Tick(0),
+            changed: HashMap::new(),
+            scopes_kept: SCOPES_KEPT_MIN,
             entered: Tick(0),
             scratch: vec![0; layout.cells],
             leaving: Vec::new(),
@@ -86,6 +92,10 @@ impl Track {
         self.undo.forget(oldest);
         while self.removals.front().is_some_and(|removal| removal.tick <= oldest) {
             self.removals.pop_front();
+        }
+        if self.changed.len() > self.scopes_kept {
+            self.changed.retain(|_, changed| *changed > oldest);
+            self.scopes_kept = (2 * self.changed.len()).max(SCOPES_KEPT_MIN);
         }
     }
 
@@ -111,37 +121,41 @@ impl Track {
         if row.generation != 0 && !stays {
             self.removals.push_back(row.removal(slot, tick, true));
             layout.record.wipe(cells, heap);
+            self.changed.insert(row.scope, tick);
             *row = VACANT;
-            self.changed = tick;
         }
         let Some((generation, scope)) = occupant else { return };
         if row.generation == 0 {
             *row = Row { generation, scope, entered: tick, changed: tick, undo: NO_UNDO };
             table.store(slot, cells, heap);
-            (self.changed, self.entered) = (tick, tick);
+            self.changed.insert(scope, tick);
+            self.entered = tick;
             return;
         }
         if row.scope != scope {
             self.removals.push_back(row.removal(slot, tick, false));
+            self.changed.insert(row.scope, tick);
+            self.changed.insert(scope, tick);
             (row.scope, row.entered) = (scope, tick);
-            (self.changed, self.entered) = (tick, tick);
+            self.entered = tick;
         }
         self.scratch.copy_from_slice(cells);
         table.store(slot, cells, heap);
         if *cells != *self.scratch {
             row.undo = self.undo.push(tick, row.undo, &self.scratch);
             row.changed = tick;
-            self.changed = tick;
+            self.changed.insert(scope, tick);
         }
     }
 
     /// Whether a chunk from this baseline can have anything of this table.
-    pub(super) fn concerned(&self, baseline: Baseline) -> bool {
-        match baseline {
-            Baseline::Nothing => !self.rows.is_empty(),
-            Baseline::Plain(since) | Baseline::Predicted(since, None) => self.changed > since,
-            Baseline::Predicted(_, Some(before)) => self.changed > before,
-        }
+    pub(super) fn concerned(&self, scope: Scope, baseline: Baseline) -> bool {
+        let since = match baseline {
+            Baseline::Nothing => return !self.rows.is_empty(),
+            Baseline::Plain(since) | Baseline::Predicted(since, None) => since,
+            Baseline::Predicted(_, Some(before)) => before,
+        };
+        self.changed.get(&scope).is_some_and(|changed| *changed > since)
     }
 
     /// The rows that the client has and that left.

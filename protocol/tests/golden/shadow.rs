@@ -1,0 +1,168 @@
+//! A client's side of a story, as plainly as it can be: a set of rows for each
+//! scope. What a frame removes from one scope and adds to another needs no
+//! thought here. It shares the chunk decoder with the mirror, and nothing else.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::{Value as Json, json};
+use tickwire_protocol::chunk::{Decoder, Error, Line, Rows};
+use tickwire_protocol::frame::{Form, Frame, Step};
+use tickwire_protocol::heap::Heap;
+use tickwire_protocol::schema::Schema;
+use tickwire_protocol::schema::layout::Layout;
+
+use super::room::{extended, names};
+
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    pub(crate) generation: u32,
+    pub(crate) cells: Vec<i64>,
+    /// The cells at the tick applied before.
+    past: Vec<i64>,
+}
+
+pub(crate) struct Shadow {
+    schema: Arc<Schema>,
+    layout: Layout,
+    pub(crate) heap: Heap,
+    /// By scope, then by table and slot.
+    pub(crate) scopes: BTreeMap<u32, BTreeMap<(usize, u32), Row>>,
+    applied: Option<u32>,
+    before: Option<u32>,
+}
+
+impl Shadow {
+    pub(crate) fn new(schema: Arc<Schema>) -> Shadow {
+        Shadow {
+            layout: Layout::new(&schema),
+            schema,
+            heap: Heap::default(),
+            scopes: BTreeMap::new(),
+            applied: None,
+            before: None,
+        }
+    }
+
+    /// The connection ended, and a new one goes on from here.
+    pub(crate) fn resume(&mut self) {
+        self.before = None;
+    }
+
+    /// Applies a frame that is valid; gives the records of each section.
+    pub(crate) fn apply(&mut self, frame: &Frame<'_>) -> Vec<Json> {
+        let tick = match (frame.header.step, self.applied) {
+            (Step::Full(tick), _) => {
+                self.scopes.clear();
+                self.applied = None;
+                tick.0
+            }
+            (Step::Advance(ticks), applied) => applied.expect("a frame before") + ticks,
+        };
+        let apart = self.applied.zip(self.before).map(|(applied, before)| applied - before);
+        let ahead = self.applied.map_or(0, |applied| tick - applied);
+        let rows = self.scopes.values_mut().flatten();
+        for ((table, _), row) in rows {
+            let later = row.cells.clone();
+            if frame.header.predicted {
+                let apart = apart.expect("two frames before");
+                let line = Line { earlier: &row.past, later: &row.cells, apart, ahead };
+                row.cells = extended(&self.layout.tables[*table], &line);
+            }
+            row.past = later;
+        }
+        let mut all = Vec::new();
+        for section in frame.sections() {
+            let scope = section.scope.0;
+            if section.form != Form::Change {
+                self.scopes.remove(&scope);
+            }
+            let mut records = Vec::new();
+            if section.form != Form::Leave {
+                let rows = self.scopes.entry(scope).or_default();
+                let mut target = Target {
+                    layout: &self.layout,
+                    heap: &mut self.heap,
+                    rows,
+                    records: Vec::new(),
+                };
+                Decoder::default()
+                    .apply(&self.layout, section.chunk, frame.header.predicted, &mut target)
+                    .expect("a valid chunk");
+                records = target.records;
+            }
+            all.push(self.by_table(&records));
+        }
+        self.before = self.applied;
+        self.applied = Some(tick);
+        all
+    }
+
+    /// The records of one chunk, in the form of the vectors.
+    fn by_table(&self, records: &[(usize, &'static str, Json)]) -> Json {
+        let mut tables: Vec<(usize, Json)> = Vec::new();
+        for (table, sort, entry) in records {
+            if tables.last().is_none_or(|(last, _)| last != table) {
+                tables.push((*table, json!({ "table": self.schema.tables[*table].name })));
+            }
+            let json = &mut tables.last_mut().expect("just pushed").1;
+            if json[*sort].is_null() {
+                json[*sort] = json!([]);
+            }
+            json[*sort].as_array_mut().expect("a list").push(entry.clone());
+        }
+        tables.into_iter().map(|(_, json)| json).collect()
+    }
+}
+
+/// The rows of one scope.
+struct Target<'a> {
+    layout: &'a Layout,
+    heap: &'a mut Heap,
+    rows: &'a mut BTreeMap<(usize, u32), Row>,
+    records: Vec<(usize, &'static str, Json)>,
+}
+
+impl Rows for Target<'_> {
+    fn despawn(&mut self, table: usize, slot: u32) -> Result<(), Error> {
+        self.records.push((table, "despawns", json!(slot)));
+        self.rows.remove(&(table, slot)).map(drop).ok_or(Error::NoSuchRow)
+    }
+
+    fn depart(&mut self, table: usize, slot: u32) -> Result<(), Error> {
+        self.records.push((table, "departures", json!(slot)));
+        self.rows.remove(&(table, slot)).map(drop).ok_or(Error::NoSuchRow)
+    }
+
+    fn spawn(
+        &mut self,
+        table: usize,
+        slot: u32,
+        generation: u32,
+    ) -> Result<(&mut [i64], &mut Heap), Error> {
+        self.records.push((table, "spawns", json!({ "slot": slot, "generation": generation })));
+        let cells = vec![0; self.layout.tables[table].cells];
+        let row = Row { generation, past: cells.clone(), cells };
+        if self.rows.insert((table, slot), row).is_some() {
+            return Err(Error::RowTaken);
+        }
+        let row = self.rows.get_mut(&(table, slot)).expect("just inserted");
+        Ok((&mut row.cells, self.heap))
+    }
+
+    fn update(&mut self, table: usize, slot: u32) -> Result<(&mut [i64], &mut Heap), Error> {
+        self.records.push((table, "updates", json!({ "slot": slot })));
+        let row = self.rows.get_mut(&(table, slot)).ok_or(Error::NoSuchRow)?;
+        Ok((&mut row.cells, self.heap))
+    }
+
+    fn written(&mut self, table: usize, slot: u32, mask: u64) {
+        let (_, sort, entry) = self.records.last_mut().expect("a record is under way");
+        entry["leaves"] = names(&self.layout.tables[table], mask);
+        if *sort == "spawns" {
+            // It stands still until the next frame says otherwise.
+            let row = self.rows.get_mut(&(table, slot)).expect("just spawned");
+            row.past.clone_from(&row.cells);
+        }
+    }
+}

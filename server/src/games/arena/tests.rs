@@ -1,0 +1,687 @@
+//! The game, driven without a room: a [`Match`] is a game, its context, and the
+//! controls that it holds for each player.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use super::*;
+use crate::game::{Player, schema_of};
+use crate::world::Ledger;
+
+const BURN: Steer = Steer { turn: 0, thrust: true, fire: false };
+const FIRE: Steer = Steer { turn: 0, thrust: false, fire: true };
+const HANDS_OFF: Steer = Steer { turn: 0, thrust: false, fire: false };
+
+struct Match {
+    game: Arena,
+    cx: Cx<Arena>,
+    inputs: Inputs<Steer>,
+    ledger: Ledger,
+}
+
+impl Match {
+    fn new(seed: u64, options: Options) -> Match {
+        let mut cx = Cx::new(seed);
+        let game = Arena::create(options, &mut cx).unwrap();
+        let schema = schema_of::<Arena>().unwrap();
+        let inputs = Inputs { held: BTreeMap::new(), neutral: HANDS_OFF };
+        Match { game, cx, inputs, ledger: Ledger::new(&schema, 1) }
+    }
+
+    /// Two players in a space without rocks, neither of them safe.
+    fn duel() -> (Match, PlayerId, PlayerId) {
+        let mut duel = Match::new(1, Options { rocks: 0, ..Options::default() });
+        let (ada, bob) = (duel.join("Ada"), duel.join("Bob"));
+        duel.steps(SAFE_TICKS);
+        duel.place(ada, (0.0, 0.0), 0);
+        duel.place(bob, (200.0, 0.0), 0);
+        (duel, ada, bob)
+    }
+
+    fn try_join(&mut self, name: &str) -> Result<PlayerId, Refusal> {
+        let id = PlayerId(self.cx.scopes + 1);
+        let private = self.cx.new_scope();
+        let player = Player { id, name: name.to_owned(), connected: true, private };
+        self.cx.players.insert(id, player);
+        self.game.join(&mut self.cx, id).inspect_err(|_| drop(self.cx.players.remove(&id)))?;
+        self.inputs.held.insert(id, HANDS_OFF);
+        Ok(id)
+    }
+
+    fn join(&mut self, name: &str) -> PlayerId {
+        self.try_join(name).unwrap()
+    }
+
+    fn leave(&mut self, player: PlayerId) {
+        self.game.leave(&mut self.cx, player, Leave::Left);
+        self.inputs.held.remove(&player);
+        self.cx.players.remove(&player);
+    }
+
+    fn rename(&mut self, player: PlayerId, name: &str) -> Result<String, u16> {
+        let command = Command::Rename { name: name.to_owned() };
+        match self.game.command(&mut self.cx, player, command) {
+            Ok(Reply::Renamed { name }) => Ok(name),
+            Err(refusal) => Err(refusal.code),
+        }
+    }
+
+    fn steer(&mut self, player: PlayerId, steer: Steer) {
+        self.inputs.held.insert(player, steer);
+    }
+
+    fn step(&mut self) -> Vec<(Class, Event)> {
+        self.cx.tick = self.cx.tick.after(1);
+        self.game.step(&mut self.cx, &self.inputs);
+        self.cx.events.drain(..).map(|sent| (sent.class, sent.event)).collect()
+    }
+
+    fn steps(&mut self, count: u32) -> Vec<(Class, Event)> {
+        (0..count).flat_map(|_| self.step()).collect()
+    }
+
+    /// Records the step and gives the hash of all that any client sees.
+    fn hash(&mut self) -> u32 {
+        self.ledger.record(&mut self.cx.world, self.cx.tick);
+        let private = self.cx.players.values().map(|player| player.private);
+        self.ledger.hash(&std::iter::once(Scope::ROOM).chain(private).collect::<Vec<_>>())
+    }
+
+    fn ship(&mut self, player: PlayerId) -> Option<&mut Ship> {
+        self.cx.world.ships.get_mut(self.game.pilots[&player].ship)
+    }
+
+    fn gear(&mut self, player: PlayerId) -> &mut Gear {
+        self.cx.world.gear.get_mut(self.game.pilots[&player].gear).unwrap()
+    }
+
+    fn score(&self, player: PlayerId) -> Score {
+        self.cx.world.scores.get(self.game.pilots[&player].score).unwrap().clone()
+    }
+
+    fn body(&mut self, player: PlayerId) -> Body {
+        let gear = *self.gear(player);
+        Body::of(self.ship(player).unwrap(), &gear)
+    }
+
+    /// Puts a ship to rest in a place; nothing protects it.
+    fn place(&mut self, player: PlayerId, (x, y): (f32, f32), heading: u8) {
+        let body = Body { x: cell(x), y: cell(y), vx: 0, vy: 0, heading };
+        let (mut ship, mut gear) = (*self.ship(player).unwrap(), *self.gear(player));
+        body.show(&mut ship, &mut gear);
+        (ship.safe, gear.safe_until) = (false, 0);
+        *self.ship(player).unwrap() = ship;
+        *self.gear(player) = gear;
+    }
+
+    fn rock(&mut self, x: f32, y: f32, size: u8) -> Id<Rock> {
+        self.cx.world.rocks.spawn(Rock { x, y, vx: 0, vy: 0, size })
+    }
+}
+
+/// splitmix64, for controls at random.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ z >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ z >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (z ^ z >> 31) % n
+    }
+
+    fn steer(&mut self) -> Steer {
+        let turn = self.below(3) as i8 - 1;
+        Steer { turn, thrust: self.below(2) == 0, fire: self.below(3) > 0 }
+    }
+}
+
+fn kills(events: &[(Class, Event)]) -> Vec<(Option<u32>, u32)> {
+    let kills = events.iter().filter_map(|(class, event)| match event {
+        Event::Kill { killer, victim } => {
+            assert_eq!(*class, Class::Reliable);
+            Some((killer.as_ref().map(|who| who.player), victim.player))
+        }
+        _ => None,
+    });
+    kills.collect()
+}
+
+// ---------------------------------------------------------------------- flight
+
+#[test]
+fn a_turn_is_64_ticks_and_comes_back() {
+    let mut body = Body::default();
+    for tick in 1..=64u8 {
+        fly(&mut body, Steer { turn: 1, ..HANDS_OFF });
+        assert_eq!(body.heading, tick.wrapping_mul(4));
+    }
+    fly(&mut body, Steer { turn: -1, ..HANDS_OFF });
+    assert_eq!(body, Body { heading: 252, ..Body::default() });
+}
+
+#[test]
+fn the_engine_pushes_where_the_nose_points_up_to_a_top_speed_and_drag_ends_it() {
+    for heading in 0..=255 {
+        let mut body = Body { heading, ..Body::default() };
+        (0..300).for_each(|_| fly(&mut body, BURN));
+        let (vx, vy) = (f64::from(body.vx), f64::from(body.vy));
+        let angle = f64::from(heading) * std::f64::consts::TAU / 256.0;
+        let (aside, ahead) =
+            (vy * angle.cos() - vx * angle.sin(), vx * angle.cos() + vy * angle.sin());
+        assert!((11_800.0..11_950.0).contains(&ahead), "{heading}: {ahead}");
+        assert!(aside.abs() < 60.0, "{heading}: {aside}");
+        (0..400).for_each(|_| fly(&mut body, HANDS_OFF));
+        assert_eq!((body.vx, body.vy), (0, 0), "it comes to rest");
+    }
+}
+
+#[test]
+fn sines_are_near_and_symmetric() {
+    for heading in 0..=255u8 {
+        let exact = (f64::from(heading) * std::f64::consts::TAU / 256.0).sin();
+        assert!((f64::from(sine(heading)) / 4096.0 - exact).abs() < 0.0017, "{heading}");
+        assert_eq!(sine(heading), -sine(heading.wrapping_add(128)));
+    }
+}
+
+#[test]
+fn a_ship_that_leaves_one_side_enters_on_the_other() {
+    let (mut duel, ada, _) = Match::duel();
+    duel.place(ada, (2047.0, -1000.0), 0);
+    duel.steer(ada, BURN);
+    duel.steps(60);
+    let ship = *duel.ship(ada).unwrap();
+    assert!((-2048.0..-1400.0).contains(&ship.x), "{ship:?}");
+    assert_eq!((ship.y, ship.thrust), (-1000.0, true));
+}
+
+#[test]
+fn rows_hold_a_body_exactly_also_when_they_have_travelled() {
+    let mut dice = Dice(3);
+    for i in 0..10_000u64 {
+        let body = Body {
+            x: dice.below(65_536) as i16,
+            y: dice.below(65_536) as i16,
+            vx: (dice.below(32_769) as i32 - 16_384) as i16,
+            vy: 0,
+            heading: i as u8,
+        };
+        let (mut ship, mut gear) = (Ship::default(), Gear::default());
+        body.show(&mut ship, &mut gear);
+        let (ship, gear) = (travelled(&ship), travelled(&gear));
+        assert_eq!(Body::of(&ship, &gear), body);
+    }
+}
+
+/// A row as a client has it.
+fn travelled<T: Entity>(row: &T) -> T {
+    use tickwire_protocol::heap::Heap;
+    use tickwire_protocol::value::Attr;
+    let (mut cells, mut heap) = (vec![0; T::cells(&Attr::PLAIN)], Heap::default());
+    row.store(&Attr::PLAIN, &mut cells, &mut heap);
+    T::load(&Attr::PLAIN, &cells, &heap)
+}
+
+#[test]
+fn a_client_that_flies_its_own_rows_is_where_the_server_is() {
+    let (mut duel, ada, _) = Match::duel();
+    let mut predicted = duel.body(ada);
+    let mut dice = Dice(9);
+    for _ in 0..500 {
+        let steer = Steer { fire: false, ..dice.steer() };
+        duel.steer(ada, steer);
+        duel.step();
+        fly(&mut predicted, steer);
+        assert_eq!(duel.body(ada), predicted);
+    }
+}
+
+/// A body as the vectors write it: x, y, vx, vy, heading.
+fn shown(Body { x, y, vx, vy, heading }: Body) -> String {
+    format!("[{x}, {y}, {vx}, {vy}, {heading}]")
+}
+
+/// Steps from extreme and from random bodies, and long flights.
+fn vectors() -> String {
+    let about = "a body is [x, y, vx, vy, heading], a part of a flight [turn, thrust, ticks]";
+    let mut out = format!("{{\n  \"about\": \"{about}\",\n  \"sine\": [");
+    for heading in 0..=255u8 {
+        out.push_str(if heading == 0 { "" } else { "," });
+        out.push_str(if heading % 16 == 0 { "\n    " } else { " " });
+        write!(out, "{}", sine(heading)).unwrap();
+    }
+    out.push_str("\n  ],\n  \"flights\": [\n");
+    let mut dice = Dice(2026);
+    let edges = [i16::MIN, -16_384, -33, -32, -1, 0, 1, 31, 32, 16_384, i16::MAX];
+    let mut flights = Vec::new();
+    for (i, v) in edges.into_iter().enumerate() {
+        let place = edges[(i * 3) % edges.len()];
+        for (turn, thrust) in [(-1, false), (0, true), (1, true), (0, false)] {
+            let heading = (i * 24) as u8;
+            let start = Body { x: place, y: v, vx: v, vy: -v.max(-i16::MAX), heading };
+            flights.push((start, vec![(turn, thrust, 1)]));
+        }
+    }
+    for _ in 0..24 {
+        let mut any = || dice.below(65_536) as u16 as i16;
+        let start = Body { x: any(), y: any(), vx: any() / 4, vy: any() / 4, heading: any() as u8 };
+        let parts = (0..24).map(|_| {
+            let Steer { turn, thrust, .. } = dice.steer();
+            (turn, thrust, 1 + dice.below(40))
+        });
+        flights.push((start, parts.collect()));
+    }
+    for (i, (start, parts)) in flights.iter().enumerate() {
+        let mut body = *start;
+        write!(out, "    {{\"from\": {}, \"steer\": [", shown(body)).unwrap();
+        for (j, &(turn, thrust, ticks)) in parts.iter().enumerate() {
+            (0..ticks).for_each(|_| fly(&mut body, Steer { turn, thrust, fire: false }));
+            let comma = if j == 0 { "" } else { ", " };
+            write!(out, "{comma}[{turn}, {thrust}, {ticks}]").unwrap();
+        }
+        let comma = if i + 1 < flights.len() { "," } else { "" };
+        writeln!(out, "], \"to\": {}}}{comma}", shown(body)).unwrap();
+    }
+    out.push_str("  ]\n}\n");
+    out
+}
+
+/// `TICKWIRE_BLESS=1` writes the file anew.
+#[test]
+fn flights_are_those_of_the_shared_vectors() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/fly.json");
+    let vectors = vectors();
+    serde_json::from_str::<serde_json::Value>(&vectors).expect("it is JSON");
+    if std::env::var_os("TICKWIRE_BLESS").is_some_and(|value| value == "1") {
+        std::fs::write(&path, &vectors).unwrap();
+    }
+    let written = std::fs::read_to_string(&path).expect("server/fixtures/fly.json");
+    for (line, (written, now)) in written.lines().zip(vectors.lines()).enumerate() {
+        assert_eq!(written, now, "line {}", line + 1);
+    }
+    assert_eq!(written.len(), vectors.len());
+}
+
+// ---------------------------------------------------------------------- combat
+
+#[test]
+fn firing_waits_for_the_cooldown_and_uses_ammunition_that_comes_back() {
+    let (mut duel, ada, _) = Match::duel();
+    duel.place(ada, (0.0, 500.0), 64);
+    duel.steer(ada, FIRE);
+    let mut fired_at = Vec::new();
+    for tick in 0..400u32 {
+        let fired = duel.step().iter().any(|(class, event)| {
+            *class == Class::Transient && *event == Event::Fired { player: ada.0 }
+        });
+        if fired {
+            fired_at.push(tick);
+        }
+        assert!(duel.cx.world.shots.len() <= 5);
+    }
+    let gaps: Vec<u32> = fired_at.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert_eq!(gaps[..12], [COOLDOWN_TICKS; 12], "while there is ammunition");
+    assert_eq!(gaps[gaps.len() - 5..], [RELOAD_TICKS; 5], "then as fast as it is loaded");
+    assert_eq!(duel.gear(ada).ammo, 0);
+    duel.steer(ada, HANDS_OFF);
+    duel.steps(RELOAD_TICKS * u32::from(AMMO));
+    assert_eq!(duel.gear(ada).ammo, AMMO);
+    let resting = *duel.gear(ada);
+    duel.steps(50);
+    assert_eq!(*duel.gear(ada), resting, "a full row rests");
+    assert_eq!(duel.cx.world.shots.len(), 0, "shots fade");
+}
+
+#[test]
+fn three_hits_are_one_kill() {
+    let (mut duel, ada, bob) = Match::duel();
+    duel.steer(ada, FIRE);
+    let mut events = Vec::new();
+    while duel.score(ada).kills == 0 {
+        events.extend(duel.step());
+        assert!(events.len() < 100);
+    }
+    duel.steer(ada, HANDS_OFF);
+    events.extend(duel.steps(LAUNCH_TICKS - 1));
+    assert_eq!(kills(&events), [(Some(ada.0), bob.0)]);
+    let names = events.iter().find_map(|(_, event)| match event {
+        Event::Kill { killer: Some(killer), victim } => Some([&*killer.name, &*victim.name]),
+        _ => None,
+    });
+    assert_eq!(names, Some(["Ada", "Bob"]));
+    let bursts = events.iter().filter(|(_, event)| matches!(event, Event::Explosion { .. }));
+    assert_eq!(bursts.count(), 1);
+    let (winner, loser) = (duel.score(ada), duel.score(bob));
+    assert_eq!((winner.points, winner.kills, winner.deaths), (KILL_POINTS, 1, 0));
+    assert_eq!((loser.points, loser.kills, loser.deaths), (0, 0, 1));
+}
+
+#[test]
+fn two_who_kill_in_the_same_step_share_one_kill() {
+    let (mut duel, ada, bob) = Match::duel();
+    let eve = duel.join("Eve");
+    duel.steps(SAFE_TICKS);
+    duel.place(ada, (-100.0, 0.0), 0);
+    duel.place(eve, (100.0, 0.0), 128);
+    duel.place(bob, (0.0, 0.0), 0);
+    duel.ship(bob).unwrap().hp = 1;
+    duel.steer(ada, FIRE);
+    duel.steer(eve, FIRE);
+    duel.step();
+    duel.steer(ada, HANDS_OFF);
+    duel.steer(eve, HANDS_OFF);
+    let events = duel.steps(20);
+    assert_eq!(kills(&events).len(), 1);
+    assert_eq!(duel.score(ada).kills + duel.score(eve).kills, 1);
+    assert_eq!(duel.score(bob).deaths, 1);
+}
+
+#[test]
+fn a_lost_ship_comes_back_whole_loaded_and_safe_until_it_fires() {
+    let (mut duel, ada, bob) = Match::duel();
+    let old = duel.game.pilots[&bob].ship;
+    assert!(duel.game.harm(&mut duel.cx, bob, HP, Some(ada)));
+    assert!(!duel.game.harm(&mut duel.cx, bob, HP, Some(ada)), "it is gone");
+    let due = duel.cx.tick().0 + LAUNCH_TICKS;
+    assert_eq!(duel.gear(bob).launch_at, due, "its pilot knows when");
+    duel.steps(LAUNCH_TICKS - 1);
+    assert!(duel.ship(bob).is_none());
+    duel.step();
+    let ship = *duel.ship(bob).unwrap();
+    assert!(ship.safe && ship.hp == HP && duel.game.pilots[&bob].ship != old);
+    assert_eq!((duel.gear(bob).ammo, duel.gear(bob).launch_at), (AMMO, 0));
+
+    let aim = |duel: &mut Match| {
+        let (mut ship, gear) = (*duel.ship(bob).unwrap(), *duel.gear(bob));
+        (ship.x, ship.y) = (200.0, 0.0);
+        *duel.ship(bob).unwrap() = ship;
+        *duel.gear(bob) = gear;
+    };
+    aim(&mut duel);
+    duel.steer(ada, FIRE);
+    duel.steps(COOLDOWN_TICKS * 3);
+    assert_eq!(duel.ship(bob).unwrap().hp, HP, "shots pass it");
+    duel.steer(ada, HANDS_OFF);
+    duel.steer(bob, FIRE);
+    duel.step();
+    assert!(!duel.ship(bob).unwrap().safe);
+}
+
+#[test]
+fn shots_hit_around_the_edge_and_not_their_own_ship() {
+    let (mut duel, ada, bob) = Match::duel();
+    duel.place(ada, (2000.0, 0.0), 0);
+    duel.place(bob, (-2000.0, 0.0), 0);
+    duel.steer(ada, FIRE);
+    duel.steps(12);
+    assert!(duel.ship(bob).unwrap().hp < HP);
+    assert_eq!(duel.ship(ada).unwrap().hp, HP);
+}
+
+#[test]
+fn rocks_split_into_two_smaller_until_nothing_is_left() {
+    let (mut duel, ada, bob) = Match::duel();
+    duel.place(bob, (0.0, -1500.0), 0);
+    duel.rock(300.0, 0.0, 3);
+    let mut bursts = [0; 4];
+    duel.steer(ada, FIRE);
+    for _ in 0..40 {
+        for (class, event) in duel.step() {
+            if let Event::Explosion { size, .. } = event {
+                assert_eq!(class, Class::Transient);
+                bursts[usize::from(size)] += 1;
+            }
+        }
+        if bursts[3] == 1 {
+            break;
+        }
+    }
+    assert_eq!(bursts, [0, 0, 0, 1]);
+    assert_eq!(duel.score(ada).points, ROCK_POINTS);
+    let sizes =
+        |duel: &Match| duel.cx.world.rocks.iter().map(|(_, it)| it.size).collect::<Vec<_>>();
+    assert_eq!(sizes(&duel), [2, 2]);
+    for expected in [2, 1] {
+        for id in duel.cx.world.rocks.ids().collect::<Vec<_>>() {
+            assert_eq!(split(&mut duel.cx, id), Some(expected));
+            assert_eq!(split(&mut duel.cx, id), None, "once");
+        }
+    }
+    assert!(duel.cx.world.rocks.is_empty());
+}
+
+#[test]
+fn a_rock_breaks_on_a_ship_and_a_large_one_breaks_the_ship_too() {
+    for (size, left) in [(1, Some(2)), (2, Some(1)), (3, None)] {
+        let (mut duel, ada, bob) = Match::duel();
+        duel.place(bob, (0.0, -1500.0), 0);
+        duel.rock(10.0, 0.0, size);
+        let mut events = duel.step();
+        assert_eq!(duel.ship(ada).map(|ship| ship.hp), left);
+        let pieces = if size == 1 { 0 } else { 2 };
+        assert_eq!(duel.cx.world.rocks.len(), pieces);
+        events.extend(duel.steps(CRASH_SAFE_TICKS - 1));
+        assert_eq!(duel.ship(ada).map(|ship| ship.hp), left, "its pieces do nothing for a while");
+        let killed = if left.is_none() { vec![(None, ada.0)] } else { vec![] };
+        assert_eq!(kills(&events), killed);
+        assert_eq!(duel.score(ada).points, 0);
+    }
+}
+
+#[test]
+fn rocks_come_back_up_to_their_number() {
+    let mut calm = Match::new(5, Options { rocks: 3, ..Options::default() });
+    for id in calm.cx.world.rocks.ids().take(2).collect::<Vec<_>>() {
+        calm.cx.world.rocks.despawn(id);
+    }
+    calm.steps(ROCK_TICKS);
+    assert_eq!(calm.cx.world.rocks.len(), 2);
+    calm.steps(ROCK_TICKS * 5);
+    assert_eq!(calm.cx.world.rocks.len(), 3);
+}
+
+#[test]
+fn who_reaches_the_limit_wins_and_all_begin_again() {
+    let options = Options { rocks: 0, score_limit: Some(8), ..Options::default() };
+    let mut race = Match::new(4, options);
+    let (ada, bob) = (race.join("Ada"), race.join("Bob"));
+    assert_eq!(race.cx.listing.title, "Arena: first to 8");
+    let mut wins = 0;
+    for _ in 0..2 {
+        race.game.harm(&mut race.cx, bob, HP, Some(ada));
+        let told = race.steps(LAUNCH_TICKS);
+        race.game.harm(&mut race.cx, bob, HP, Some(ada));
+        assert_eq!(kills(&told).len(), 1);
+        let events = race.steps(LAUNCH_TICKS);
+        let won = Event::Won { who: Who { player: ada.0, name: "Ada".to_owned() } };
+        wins += events.iter().filter(|told| **told == (Class::Reliable, won.clone())).count();
+        assert_eq!((race.score(ada).points, race.score(bob).deaths), (0, 0));
+    }
+    assert_eq!(wins, 2);
+}
+
+// ------------------------------------------------------------------ the players
+
+#[test]
+fn who_leaves_takes_all_rows_along() {
+    let mut crowd = Match::new(2, Options { rocks: 0, ..Options::default() });
+    let players: Vec<PlayerId> = (0..8).map(|_| crowd.join("Ada")).collect();
+    for &player in &players {
+        crowd.steer(player, FIRE);
+    }
+    crowd.steps(20);
+    assert!(crowd.cx.world.shots.iter().any(|(_, shot)| shot.player == players[3].0));
+    crowd.leave(players[3]);
+    let gone = players[3].0;
+    let world = &crowd.cx.world;
+    assert!(world.ships.iter().all(|(_, ship)| ship.player != gone));
+    assert!(world.shots.iter().all(|(_, shot)| shot.player != gone));
+    assert!(world.scores.iter().all(|(_, score)| score.player != gone));
+    assert_eq!((world.scores.len(), world.gear.len()), (7, 7));
+
+    // One who waits for a ship leaves; the ship does not come.
+    crowd.game.harm(&mut crowd.cx, players[0], HP, None);
+    crowd.leave(players[0]);
+    crowd.steps(LAUNCH_TICKS + 1);
+    for &player in &players {
+        crowd.leave(player);
+    }
+    let world = &crowd.cx.world;
+    assert_eq!((world.ships.len(), world.shots.len()), (0, 0));
+    assert_eq!((world.scores.len(), world.gear.len()), (0, 0));
+    assert!(crowd.game.pilots.is_empty());
+}
+
+#[test]
+fn gear_is_seen_by_its_pilot_only() {
+    let (duel, ada, _) = Match::duel();
+    let scope = duel.cx.world.gear.scope(duel.game.pilots[&ada].gear);
+    assert_eq!(scope, Some(duel.cx.players[&ada].private));
+    assert_ne!(scope, Some(Scope::ROOM));
+}
+
+#[test]
+fn who_is_dropped_is_shown_as_away_and_drifts_on() {
+    let (mut duel, ada, _) = Match::duel();
+    duel.steer(ada, BURN);
+    duel.steps(20);
+    duel.game.presence(&mut duel.cx, ada, Presence::Dropped);
+    duel.steer(ada, HANDS_OFF);
+    let before = duel.body(ada).x;
+    duel.step();
+    assert!(duel.score(ada).away && duel.body(ada).x > before);
+    duel.game.presence(&mut duel.cx, ada, Presence::Resumed);
+    assert!(!duel.score(ada).away);
+}
+
+#[test]
+fn names_are_short_visible_and_each_only_once() {
+    let (mut duel, ada, bob) = Match::duel();
+    assert_eq!(duel.rename(ada, "  Grace "), Ok("Grace".to_owned()));
+    assert_eq!(duel.score(ada).name, "Grace");
+    assert_eq!(duel.rename(ada, "GRACE"), Ok("GRACE".to_owned()), "one's own name is free");
+    assert_eq!(duel.rename(bob, "grace"), Err(NAME_TAKEN));
+    assert_eq!(duel.rename(bob, " \t "), Err(NAME_EMPTY));
+    assert_eq!(duel.rename(bob, "a\u{202e}b"), Err(NAME_EMPTY));
+    assert_eq!(duel.rename(bob, "seventeen letters"), Err(NAME_TOO_LONG));
+    assert_eq!(duel.rename(bob, "sixteen žletters").as_deref(), Ok("sixteen žletters"));
+    assert_eq!(duel.rename(PlayerId(99), "Nobody").as_deref(), Ok("Nobody"));
+    assert_eq!(duel.cx.world.scores.len(), 2);
+    for (wish, name) in [
+        ("Grace", "Grace 1"),
+        ("", "Pilot 1"),
+        ("\u{200b}", "Pilot 2"),
+        ("a name that is far too long", "a name that is f"),
+        ("a name that is far too wide", "a name that 1"),
+    ] {
+        let player = duel.join(wish);
+        assert_eq!(duel.score(player).name, name);
+    }
+}
+
+#[test]
+fn options_have_defaults_and_ranges_and_no_others() {
+    let parse = serde_json::from_str::<Options>;
+    assert_eq!(parse("{}").unwrap(), Options::default());
+    let some = parse(r#"{"seats": 2, "rocks": 0, "score_limit": 9}"#).unwrap();
+    assert_eq!(some, Options { seats: 2, rocks: 0, score_limit: Some(9) });
+    assert!(parse(r#"{"speed": 9}"#).is_err());
+    for bad in [
+        Options { seats: 1, ..Options::default() },
+        Options { seats: 201, ..Options::default() },
+        Options { rocks: 65, ..Options::default() },
+        Options { score_limit: Some(0), ..Options::default() },
+    ] {
+        let refusal = Arena::create(bad, &mut Cx::new(0)).unwrap_err();
+        assert_eq!(refusal.code, BAD_OPTION);
+    }
+    let mut pair = Match::new(0, some);
+    let ada = pair.join("Ada");
+    pair.join("Bob");
+    assert_eq!(pair.try_join("Eve").unwrap_err().code, FULL);
+    pair.leave(ada);
+    pair.join("Eve");
+}
+
+#[test]
+fn neutral_controls_are_hands_off_and_turns_are_clamped_on_the_way() {
+    assert_eq!(Steer::default(), HANDS_OFF);
+    let mut bytes = Vec::new();
+    Steer { turn: 100, thrust: true, fire: false }.encode(&mut bytes);
+    assert_eq!(Steer::decode(&bytes), Ok(Steer { turn: 1, thrust: true, fire: false }));
+}
+
+// ---------------------------------------------------------------- whole matches
+
+#[test]
+fn the_same_seed_and_controls_give_the_same_match() {
+    let play = |seed| {
+        let mut arena = Match::new(seed, Options::default());
+        let mut dice = Dice(77);
+        let mut hashes = Vec::new();
+        let mut players: Vec<PlayerId> = (0..12).map(|_| arena.join("Ada")).collect();
+        for tick in 0..2000u32 {
+            if tick % 5 == 0 {
+                let player = players[dice.below(12) as usize];
+                arena.steer(player, dice.steer());
+            }
+            if tick % 301 == 300 {
+                let place = dice.below(12) as usize;
+                arena.leave(players[place]);
+                players[place] = arena.join("Bob");
+            }
+            arena.step();
+            hashes.push(arena.hash());
+        }
+        (hashes, arena.cx.rng.next_u64())
+    };
+    let (first, again, other) = (play(1), play(1), play(2));
+    assert!(first == again);
+    assert_ne!(first.0.last(), other.0.last());
+}
+
+#[test]
+fn two_hundred_fly_at_random_and_nothing_leaves_its_bounds() {
+    let options = Options { seats: 200, rocks: 64, score_limit: Some(200) };
+    let mut arena = Match::new(3, options);
+    let mut dice = Dice(1);
+    let players: Vec<PlayerId> = (0..200).map(|_| arena.join("Pilot")).collect();
+    let (mut most_shots, mut most_rocks, mut all_kills) = (0, 0, 0);
+    for _ in 0..1000 {
+        for _ in 0..30 {
+            let player = players[dice.below(200) as usize];
+            arena.steer(player, dice.steer());
+        }
+        let events = arena.step();
+        all_kills += kills(&events).len();
+        let world = &arena.cx.world;
+        let ships = world.ships.iter().map(|(_, it)| (it.x, it.y));
+        let shots = world.shots.iter().map(|(_, it)| (it.x, it.y));
+        let rocks = world.rocks.iter().map(|(_, it)| (it.x, it.y));
+        for (x, y) in ships.chain(shots).chain(rocks) {
+            assert!((-2048.0..2048.0).contains(&x) && (-2048.0..2048.0).contains(&y));
+        }
+        most_shots = most_shots.max(world.shots.len());
+        most_rocks = most_rocks.max(world.rocks.len());
+        assert!(world.ships.len() <= 200);
+        assert_eq!((world.scores.len(), world.gear.len()), (200, 200));
+    }
+    assert!((100..=SHOTS_MAX).contains(&most_shots), "{most_shots}");
+    assert!((64..=ROCKS_MAX).contains(&most_rocks), "{most_rocks}");
+    assert!(all_kills > 100, "{all_kills}");
+    assert!(arena.game.hits.is_empty() && arena.game.crashes.is_empty());
+}
+
+#[test]
+fn a_ship_at_rest_is_not_touched() {
+    let (mut duel, ..) = Match::duel();
+    duel.hash();
+    duel.steps(5);
+    let mut touched = Vec::new();
+    for table in 0..Space::TABLES {
+        duel.cx.world.table_mut(table).take_marks(&mut touched);
+    }
+    assert!(touched.is_empty(), "{touched:?}");
+}

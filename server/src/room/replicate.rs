@@ -1,0 +1,351 @@
+//! From the recorded world to one client's frame.
+//!
+//! A chunk is made when the first client needs it, and shared by all that have
+//! the same scope and baseline. What is a client's own is the header before it.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use tickwire_protocol::frame::{Form, Header, Step, write_header};
+use tickwire_protocol::limits::{
+    EVENTS_PER_FRAME_MAX, SCOPES_WATCHED_MAX, SERVER_MESSAGE_BYTES_MAX,
+};
+use tickwire_protocol::schema::Schema;
+use tickwire_protocol::{Scope, Tick, World};
+
+use super::Counters;
+use super::arena::Arena;
+use crate::world::{Baseline, Ledger};
+
+/// Bytes of events in one frame. What is over it waits for the next frame if it
+/// is reliable, and is dropped if it is not.
+const EVENTS_BYTES_MAX: usize = 256 * 1024;
+
+/// What the frames of one connection have shown, by the ticks and scopes of the
+/// last two: all that is needed to say what the client has.
+#[derive(Clone, Debug)]
+pub(super) struct View {
+    /// The last frame's tick, or the one that the connection goes on from.
+    sent: Option<Tick>,
+    /// The tick of the frame before, if a straight line leads through both.
+    before: Option<Tick>,
+    /// The scopes that the client watches since the last frame, ascending.
+    watched: Rc<[Scope]>,
+    /// Those since the frame before.
+    watched_before: Rc<[Scope]>,
+}
+
+impl View {
+    /// A client that has nothing.
+    pub(super) fn empty() -> View {
+        let none: Rc<[Scope]> = Rc::new([]);
+        View { sent: None, before: None, watched: none.clone(), watched_before: none }
+    }
+
+    /// A client that has `watched` as of `tick`.
+    pub(super) fn resumed(tick: Tick, watched: Rc<[Scope]>) -> View {
+        View { sent: Some(tick), watched, ..View::empty() }
+    }
+
+    /// A frame for `tick` is on its way, with `wants` in it.
+    fn advance(&mut self, tick: Tick, wants: &Rc<[Scope]>, full: bool) {
+        self.before = self.sent.filter(|_| !full);
+        self.watched_before = std::mem::replace(&mut self.watched, wants.clone());
+        self.sent = Some(tick);
+    }
+}
+
+/// The recorded world, and the frame under construction.
+#[derive(Debug)]
+pub(super) struct Replicator {
+    ledger: Ledger,
+    /// The chunks of this tick.
+    chunks: HashMap<(Scope, Baseline), Bytes>,
+    /// The state hashes of this tick's scopes.
+    hashes: HashMap<Scope, u32>,
+    arena: Arena,
+    scratch: Vec<u8>,
+    /// The frame: its own part, its sections, and what follows.
+    own: Vec<u8>,
+    sections: Vec<(Scope, Form, usize)>,
+    parts: Vec<Bytes>,
+    step: Step,
+    predicted: bool,
+    hash: Option<u32>,
+    events: usize,
+    events_bytes: usize,
+}
+
+impl Replicator {
+    pub(super) fn new(schema: &Schema, history_ticks: u32) -> Replicator {
+        Replicator {
+            ledger: Ledger::new(schema, history_ticks),
+            chunks: HashMap::new(),
+            hashes: HashMap::new(),
+            arena: Arena::default(),
+            scratch: Vec::new(),
+            own: Vec::new(),
+            sections: Vec::new(),
+            parts: Vec::new(),
+            step: Step::Advance(0),
+            predicted: false,
+            hash: None,
+            events: 0,
+            events_bytes: 0,
+        }
+    }
+
+    /// Records the state after the step of `tick`.
+    pub(super) fn record<W: World>(&mut self, world: &mut W, tick: Tick) {
+        self.chunks.clear();
+        self.hashes.clear();
+        self.arena.begin();
+        self.ledger.record(world, tick);
+    }
+
+    /// Whether a client can go on from `tick`.
+    pub(super) fn reaches(&self, tick: Tick) -> bool {
+        self.ledger.reaches(tick)
+    }
+
+    /// Starts a frame that leads from what the client has to the recorded state
+    /// of `wants`; from nothing if it has to be `whole`, or cannot be otherwise.
+    pub(super) fn begin(
+        &mut self,
+        view: &View,
+        wants: &[Scope],
+        whole: bool,
+        with_hash: bool,
+        counters: &mut Counters,
+    ) {
+        let now = self.ledger.tick().unwrap_or_default();
+        let since = view.sent.filter(|&since| {
+            // A frame that speaks of too many scopes at once starts anew.
+            !whole
+                && self.ledger.reaches(since)
+                && union(&view.watched, wants) <= SCOPES_WATCHED_MAX
+        });
+        let line = since.zip(view.before).filter(|(since, before)| {
+            // A line leads on from two ticks.
+            self.ledger.predicts(*since, *before)
+        });
+        self.step = since.map_or(Step::Full(now), |since| Step::Advance(since.until(now)));
+        self.predicted = line.is_some();
+        (self.events, self.events_bytes) = (0, 0);
+        self.sections.clear();
+        self.parts.clear();
+        match since {
+            None => {
+                for &scope in wants {
+                    self.section(scope, Baseline::Nothing, counters);
+                }
+            }
+            Some(since) => self.changes(view, wants, since, line, counters),
+        }
+        self.hash = with_hash.then(|| self.state_hash(wants));
+    }
+
+    /// The sections of a frame that goes on, in the order of their scopes.
+    fn changes(
+        &mut self,
+        view: &View,
+        wants: &[Scope],
+        since: Tick,
+        line: Option<(Tick, Tick)>,
+        counters: &mut Counters,
+    ) {
+        let (mut had, mut has) = (view.watched.iter().peekable(), wants.iter().peekable());
+        loop {
+            let scope = match (had.peek(), has.peek()) {
+                (None, None) => break,
+                (Some(&&scope), None) | (None, Some(&&scope)) => scope,
+                (Some(&&old), Some(&&new)) => old.min(new),
+            };
+            let (before, after) = (had.next_if_eq(&&scope), has.next_if_eq(&&scope));
+            let baseline = match (before, line) {
+                (Some(_), _) if after.is_none() => {
+                    self.sections.push((scope, Form::Leave, 0));
+                    continue;
+                }
+                (None, _) => Baseline::Nothing,
+                (Some(_), None) => Baseline::Plain(since),
+                (Some(_), Some((since, before))) => {
+                    let also = view.watched_before.binary_search(&scope).is_ok();
+                    Baseline::Predicted(since, also.then_some(before))
+                }
+            };
+            self.section(scope, baseline, counters);
+        }
+    }
+
+    /// Adds a scope's chunk; none if the client has it all.
+    fn section(&mut self, scope: Scope, baseline: Baseline, counters: &mut Counters) {
+        let chunk = self.chunks.entry((scope, baseline)).or_insert_with(|| {
+            self.scratch.clear();
+            self.ledger.chunk(scope, baseline, &mut self.scratch);
+            counters.chunks_encoded += 1;
+            self.arena.put(&self.scratch)
+        });
+        let whole = baseline == Baseline::Nothing;
+        if whole || !chunk.is_empty() {
+            let form = if whole { Form::Whole } else { Form::Change };
+            self.sections.push((scope, form, chunk.len()));
+        }
+        if !chunk.is_empty() {
+            self.parts.push(chunk.clone());
+        }
+    }
+
+    /// The hash of all rows in some scopes: the sum of the scopes' own.
+    fn state_hash(&mut self, scopes: &[Scope]) -> u32 {
+        scopes.iter().fold(0u32, |sum, &scope| {
+            let hash = self.hashes.entry(scope).or_insert_with(|| self.ledger.hash(&[scope]));
+            sum.wrapping_add(*hash)
+        })
+    }
+
+    /// Adds `count` encoded events, if there is place for them.
+    pub(super) fn event(&mut self, bytes: &Bytes, count: usize) -> bool {
+        if self.events + count > EVENTS_PER_FRAME_MAX
+            || self.events_bytes + bytes.len() > EVENTS_BYTES_MAX
+        {
+            return false;
+        }
+        self.events += count;
+        self.events_bytes += bytes.len();
+        self.parts.push(bytes.clone());
+        true
+    }
+
+    /// The frame in its parts, or nothing if it is over the limit of a message.
+    pub(super) fn finish(
+        &mut self,
+        processed: Option<u32>,
+        depth: Option<i32>,
+    ) -> Option<(&[u8], &[Bytes])> {
+        let header = Header {
+            step: self.step,
+            predicted: self.predicted,
+            processed,
+            depth,
+            hash: self.hash,
+        };
+        self.own.clear();
+        write_header(&header, self.sections.iter().copied(), self.events, &mut self.own);
+        (self.bytes() <= SERVER_MESSAGE_BYTES_MAX).then_some((&self.own, &self.parts))
+    }
+
+    /// The bytes of the finished frame.
+    pub(super) fn bytes(&self) -> usize {
+        self.own.len() + self.parts.iter().map(Bytes::len).sum::<usize>()
+    }
+
+    /// The frame is on its way; whether it brought the whole state.
+    pub(super) fn commit(&mut self, view: &mut View, wants: &Rc<[Scope]>) -> bool {
+        let full = matches!(self.step, Step::Full(_));
+        view.advance(self.ledger.tick().unwrap_or_default(), wants, full);
+        // Nobody but the link holds on to the shared parts.
+        self.parts.clear();
+        full
+    }
+}
+
+/// How many scopes are in either of two ascending lists.
+fn union(a: &[Scope], b: &[Scope]) -> usize {
+    let both = a.iter().filter(|scope| b.binary_search(scope).is_ok()).count();
+    a.len() + b.len() - both
+}
+
+#[cfg(test)]
+mod tests {
+    use tickwire_protocol::codec::Reader;
+    use tickwire_protocol::frame::Frame;
+    use tickwire_protocol::schema::Kind;
+    use tickwire_protocol::{Entity, Table, World};
+
+    use super::*;
+
+    #[derive(Entity)]
+    struct Dot {
+        x: u8,
+    }
+
+    #[derive(World)]
+    struct Dots {
+        dots: Table<Dot>,
+    }
+
+    /// A replicator of a world with a dot in each scope up to 300.
+    fn replicator() -> (Replicator, Dots) {
+        let none = Kind::default;
+        let schema = Schema::new(Dots::schema(), none(), none(), none(), none());
+        let mut replicator = Replicator::new(&schema.expect("within the limits"), 60);
+        let mut world = Dots::default();
+        for scope in 0..300 {
+            world.dots.spawn_in(Scope(scope), Dot { x: 1 });
+        }
+        replicator.record(&mut world, Tick(1));
+        (replicator, world)
+    }
+
+    fn scopes(range: std::ops::Range<u32>) -> Rc<[Scope]> {
+        range.map(Scope).collect()
+    }
+
+    /// The next frame of a view: its step, and the forms of its sections.
+    fn frame(
+        replicator: &mut Replicator,
+        view: &mut View,
+        wants: &Rc<[Scope]>,
+        counters: &mut Counters,
+    ) -> (Step, Vec<Form>) {
+        replicator.begin(view, wants, false, true, counters);
+        let (own, shared) = replicator.finish(None, None).expect("a small world");
+        let bytes = [own, &shared.concat()].concat();
+        replicator.commit(view, wants);
+        let mut r = Reader::new(&bytes);
+        assert_eq!(r.u8(), Ok(0));
+        let frame = Frame::read(r).expect("within the limits");
+        (frame.header.step, frame.sections().map(|section| section.form).collect())
+    }
+
+    #[test]
+    fn scopes_come_go_and_stay() {
+        let (mut replicator, mut world) = replicator();
+        let (mut view, mut counters) = (View::empty(), Counters::default());
+        let mut next = |world: &mut Dots, tick, wants| {
+            world.dots.iter_mut().for_each(|(_, dot)| dot.x += 1);
+            replicator.record(world, Tick(tick));
+            frame(&mut replicator, &mut view, &wants, &mut counters)
+        };
+        assert_eq!(next(&mut world, 2, scopes(0..2)), (Step::Full(Tick(2)), vec![Form::Whole; 2]));
+        let changes = vec![Form::Leave, Form::Change, Form::Whole];
+        assert_eq!(next(&mut world, 5, scopes(1..3)), (Step::Advance(3), changes));
+    }
+
+    #[test]
+    fn too_many_scopes_at_once_start_anew() {
+        let (mut replicator, mut world) = replicator();
+        let (mut view, mut counters) = (View::empty(), Counters::default());
+        frame(&mut replicator, &mut view, &scopes(0..256), &mut counters);
+        replicator.record(&mut world, Tick(2));
+        let (step, forms) = frame(&mut replicator, &mut view, &scopes(1..257), &mut counters);
+        assert_eq!((step, forms.len()), (Step::Full(Tick(2)), 256));
+    }
+
+    #[test]
+    fn a_chunk_is_encoded_once_for_all_with_the_same_baseline() {
+        let (mut replicator, mut world) = replicator();
+        let mut counters = Counters::default();
+        let mut views = vec![View::empty(); 50];
+        for tick in 2..6 {
+            world.dots.iter_mut().for_each(|(_, dot)| dot.x += 1);
+            replicator.record(&mut world, Tick(tick));
+            for view in &mut views {
+                frame(&mut replicator, view, &scopes(0..3), &mut counters);
+            }
+        }
+        assert_eq!(counters.chunks_encoded, 3 * 4);
+    }
+}

@@ -1,0 +1,294 @@
+//! When a room's next step is due, and waiting for it.
+//!
+//! Deadlines are absolute: a late step does not move the ones after it. A room
+//! that is late takes at most [`CATCH_UP_MAX`] steps in a row without a pause;
+//! then its deadlines start anew from now, and the time between is lost.
+
+use std::io;
+use std::time::Duration;
+
+use tickwire_protocol::Time;
+use tokio::time::Instant;
+
+/// Steps that a late room may take without a pause.
+const CATCH_UP_MAX: u32 = 2;
+
+const SECOND_NS: u64 = 1_000_000_000;
+
+/// A monotonic clock: nanoseconds since its origin, which all workers share.
+/// It follows Tokio's, so that a simulation can turn it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock {
+    origin: Instant,
+}
+
+impl Clock {
+    pub(crate) fn new() -> Clock {
+        Clock { origin: Instant::now() }
+    }
+
+    pub(crate) fn now(&self) -> Nanos {
+        // 584 years fit.
+        Nanos(u64::try_from(self.origin.elapsed().as_nanos()).unwrap_or(u64::MAX))
+    }
+
+    pub(crate) fn time(&self) -> Time {
+        self.now().time()
+    }
+
+    fn instant(&self, at: Nanos) -> Instant {
+        self.origin + Duration::from_nanos(at.0)
+    }
+}
+
+/// Nanoseconds since the origin of a [`Clock`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub(crate) struct Nanos(pub(crate) u64);
+
+impl Nanos {
+    pub(crate) fn time(self) -> Time {
+        Time(self.0 / 1000)
+    }
+
+    pub(crate) fn since(self, earlier: Nanos) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// The deadlines of one room.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timeline {
+    /// What the deadlines are counted from.
+    anchor: Nanos,
+    /// Deadlines since then; the next one is not counted.
+    count: u64,
+    tick_hz: u64,
+    /// Steps in a row that began when the one after them was due already.
+    behind: u32,
+}
+
+/// A step that begins.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Begun {
+    /// The deadline that the step stands for.
+    pub(crate) deadline: Nanos,
+    /// How long after its deadline the step begins.
+    pub(crate) late: Duration,
+    /// Time that was given up, with the steps that it had room for.
+    pub(crate) lost: Duration,
+}
+
+impl Timeline {
+    /// Deadlines from now on. `phase`, a part of 2^32, spreads rooms over a period.
+    pub(crate) fn new(now: Nanos, tick_hz: u32, phase: u32) -> Timeline {
+        let tick_hz = u64::from(tick_hz.max(1));
+        let period = SECOND_NS / tick_hz;
+        let grid = now.0 - now.0 % period + ((period * u64::from(phase)) >> 32);
+        let anchor = if grid > now.0 { grid } else { grid + period };
+        Timeline { anchor: Nanos(anchor), count: 0, tick_hz, behind: 0 }
+    }
+
+    /// When the next step is due.
+    pub(crate) fn next(&self) -> Nanos {
+        // Counted from the anchor each time: no error adds up.
+        let since = u128::from(self.count) * u128::from(SECOND_NS) / u128::from(self.tick_hz);
+        Nanos(self.anchor.0.saturating_add(u64::try_from(since).unwrap_or(u64::MAX)))
+    }
+
+    /// The due step begins.
+    pub(crate) fn begin(&mut self, now: Nanos) -> Begun {
+        let late = now.since(self.next());
+        let period = Duration::from_nanos(SECOND_NS / self.tick_hz);
+        self.behind = if late >= period { self.behind + 1 } else { 0 };
+        let mut lost = Duration::ZERO;
+        if self.behind > CATCH_UP_MAX {
+            *self = Timeline { anchor: now, count: 0, behind: 0, ..*self };
+            lost = late;
+        }
+        let deadline = self.next();
+        self.count += 1;
+        Begun { deadline, late, lost }
+    }
+}
+
+/// Waits for deadlines.
+pub(crate) enum Alarm {
+    /// A timer of the kernel's, which is exact to the microsecond.
+    #[cfg(target_os = "linux")]
+    Kernel(kernel::KernelAlarm),
+    /// Tokio's, which counts milliseconds, and which a simulation can turn.
+    Tokio,
+}
+
+impl Alarm {
+    /// The most precise alarm that there is.
+    ///
+    /// # Errors
+    /// If the operating system has no timer to give.
+    pub(crate) fn precise() -> io::Result<Alarm> {
+        #[cfg(target_os = "linux")]
+        return Ok(Alarm::Kernel(kernel::KernelAlarm::new()?));
+        #[cfg(not(target_os = "linux"))]
+        return Ok(Alarm::Tokio);
+    }
+
+    /// Waits until a point of `clock`; may be dropped at any time. A timer that
+    /// fails is replaced by Tokio's.
+    pub(crate) async fn until(&mut self, clock: &Clock, deadline: Nanos) {
+        #[cfg(target_os = "linux")]
+        if let Alarm::Kernel(kernel) = self {
+            if kernel.until(clock, deadline).await.is_ok() {
+                return;
+            }
+            tracing::error!("the timer failed; deadlines are only met to the millisecond");
+            *self = Alarm::Tokio;
+        }
+        tokio::time::sleep_until(clock.instant(deadline)).await;
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod kernel {
+    //! A `timerfd` in the runtime's own event loop.
+
+    use std::io;
+    use std::os::fd::OwnedFd;
+
+    use rustix::io::Errno;
+    use rustix::time::{
+        Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
+        timerfd_settime,
+    };
+    use tokio::io::Interest;
+    use tokio::io::unix::AsyncFd;
+
+    use super::{Clock, Nanos};
+
+    pub(crate) struct KernelAlarm {
+        timer: AsyncFd<OwnedFd>,
+        /// What it is set to, if it has not gone off.
+        set: Option<Nanos>,
+    }
+
+    impl KernelAlarm {
+        pub(super) fn new() -> io::Result<KernelAlarm> {
+            let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
+            let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
+            #[expect(
+                deprecated,
+                reason = "its successor is unsafe, for descriptors that change or close; an \
+                          `OwnedFd` does neither, and this workspace has no unsafe code"
+            )]
+            let timer = AsyncFd::with_interest(timer, Interest::READABLE)?;
+            Ok(KernelAlarm { timer, set: None })
+        }
+
+        pub(super) async fn until(&mut self, clock: &Clock, deadline: Nanos) -> io::Result<()> {
+            loop {
+                let left = deadline.since(clock.now());
+                if left.is_zero() {
+                    return Ok(());
+                }
+                if self.set != Some(deadline) {
+                    let value = Timespec::try_from(left).map_err(io::Error::other)?;
+                    let zero = Timespec { tv_sec: 0, tv_nsec: 0 };
+                    let spec = Itimerspec { it_interval: zero, it_value: value };
+                    timerfd_settime(self.timer.get_ref(), TimerfdTimerFlags::empty(), &spec)?;
+                    self.set = Some(deadline);
+                }
+                let mut ready = self.timer.readable().await?;
+                let mut times = [0u8; 8];
+                match rustix::io::read(self.timer.get_ref(), &mut times) {
+                    // It went off; if that was for an earlier deadline, it is set again.
+                    Ok(_) => self.set = None,
+                    Err(Errno::AGAIN) => ready.clear_ready(),
+                    Err(Errno::INTR) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HZ: u32 = 50;
+    const PERIOD: u64 = 20_000_000;
+
+    fn begin(timeline: &mut Timeline, now: u64) -> (u64, u64, u64) {
+        let begun = timeline.begin(Nanos(now));
+        let ns = |span: Duration| u64::try_from(span.as_nanos()).unwrap();
+        (begun.deadline.0, ns(begun.late), ns(begun.lost))
+    }
+
+    #[test]
+    fn deadlines_do_not_drift_when_steps_are_late() {
+        let mut timeline = Timeline::new(Nanos(5), HZ, 0);
+        for step in 1..100 {
+            assert_eq!(timeline.next(), Nanos(step * PERIOD));
+            assert_eq!(begin(&mut timeline, step * PERIOD + 7), (step * PERIOD, 7, 0));
+        }
+    }
+
+    #[test]
+    fn a_rate_that_does_not_divide_a_second_keeps_it() {
+        let mut timeline = Timeline::new(Nanos(0), 30, 0);
+        let first = timeline.next();
+        for _ in 0..30 * 3600 {
+            timeline.begin(timeline.next());
+        }
+        assert_eq!(timeline.next().since(first), Duration::from_secs(3600));
+    }
+
+    #[test]
+    fn a_stalled_room_catches_up_two_steps_and_loses_the_rest() {
+        let mut timeline = Timeline::new(Nanos(0), HZ, 0);
+        let now = 11 * PERIOD;
+        assert_eq!(begin(&mut timeline, now), (PERIOD, 10 * PERIOD, 0));
+        assert_eq!(begin(&mut timeline, now), (2 * PERIOD, 9 * PERIOD, 0));
+        assert_eq!(begin(&mut timeline, now), (now, 8 * PERIOD, 8 * PERIOD));
+        assert_eq!(timeline.next(), Nanos(now + PERIOD));
+        assert_eq!(begin(&mut timeline, now + PERIOD), (now + PERIOD, 0, 0));
+    }
+
+    #[test]
+    fn a_room_that_is_two_steps_late_loses_nothing() {
+        let mut timeline = Timeline::new(Nanos(0), HZ, 0);
+        let now = 3 * PERIOD;
+        for step in 1..=3 {
+            assert_eq!(begin(&mut timeline, now).2, 0, "{step}");
+        }
+        assert_eq!(timeline.next(), Nanos(4 * PERIOD));
+    }
+
+    #[test]
+    fn rooms_of_one_rate_are_spread_over_its_period() {
+        let now = Nanos(1_234_567_890);
+        let phases = [0, 1 << 30, 1 << 31, 3 << 30];
+        for phase in phases {
+            let next = Timeline::new(now, HZ, phase).next();
+            assert!(next > now && next.since(now) <= Duration::from_nanos(PERIOD));
+            assert_eq!(next.0 % PERIOD, PERIOD / 4 * u64::from(phase >> 30));
+        }
+    }
+
+    #[tokio::test]
+    async fn the_alarm_never_goes_off_early_and_can_be_set_anew() {
+        let clock = Clock::new();
+        let mut alarm = Alarm::precise().unwrap();
+        let far = Nanos(clock.now().0 + 3600 * SECOND_NS);
+        {
+            // Given up before it went off.
+            let waiting = std::pin::pin!(alarm.until(&clock, far));
+            let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+            assert!(waiting.poll(&mut cx).is_pending());
+        }
+        for _ in 0..5 {
+            let deadline = Nanos(clock.now().0 + 1_000_000);
+            alarm.until(&clock, deadline).await;
+            assert!(clock.now() >= deadline);
+        }
+    }
+}

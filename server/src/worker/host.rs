@@ -1,0 +1,465 @@
+//! A worker without its thread: rooms, their clocks, and orders.
+//!
+//! Invariants: a room is never borrowed across an await, nor while another room
+//! is; a panic in a room ends this room and nothing else; the directory is only
+//! written when what it shows of a room has changed.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tickwire_protocol::close::CloseReason;
+use tickwire_protocol::message::ClientMessage;
+use tickwire_protocol::token::TokenKind;
+use tokio::sync::{Notify, mpsc};
+use tokio::task::{spawn_local, yield_now};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+
+use super::clock::{Alarm, Nanos, Timeline};
+use super::connection::{Connection, Heard, RoomLink};
+use super::load::{Load, Meter};
+use super::{Common, Greeting, Lateness, NotOpened, NotReserved, Order, RoomSpec};
+use crate::directory::RoomEntry;
+use crate::net::Transport;
+use crate::room::{AnyRoom, Joined, RoomFull, RoomId, RoomState, SeatId};
+
+/// How often rooms without anybody are looked at, and the load is measured.
+const UPKEEP_EVERY: Duration = Duration::from_secs(1);
+/// A multiple of this (the golden section of 2^32) spreads any number of rooms.
+const PHASE_STEP: u32 = 2_654_435_769;
+
+/// The owner of rooms and all of their connections, on one thread.
+pub(crate) struct Host {
+    index: usize,
+    common: Common,
+    load: Arc<Load>,
+    rooms: RefCell<HashMap<RoomId, Rc<Hosted>>>,
+    /// The next deadline of each room that somebody is in.
+    plan: RefCell<BinaryHeap<Reverse<(Nanos, RoomId)>>>,
+    /// A room was added to the plan from outside of the loop.
+    replanned: Notify,
+    lateness: RefCell<Lateness>,
+    phase: Cell<u32>,
+    /// Why the worker stops, once it does.
+    stops: Cell<Option<CloseReason>>,
+    /// Connections whose drivers have not ended.
+    connections: Cell<usize>,
+    /// The last of them has.
+    idle: Notify,
+}
+
+/// A room on its worker.
+struct Hosted {
+    id: RoomId,
+    tick_hz: u32,
+    /// Nothing once the room has ended.
+    room: RefCell<Option<Box<dyn AnyRoom>>>,
+    timeline: Cell<Option<Timeline>>,
+    /// What the directory shows.
+    entry: RefCell<RoomEntry>,
+    /// It is private by its creation, whatever the game says.
+    private: bool,
+}
+
+impl Host {
+    pub(crate) fn new(index: usize, common: Common, load: Arc<Load>) -> Rc<Host> {
+        Rc::new(Host {
+            index,
+            common,
+            load,
+            rooms: RefCell::default(),
+            plan: RefCell::default(),
+            replanned: Notify::new(),
+            lateness: RefCell::default(),
+            phase: Cell::new(0),
+            stops: Cell::new(None),
+            connections: Cell::new(0),
+            idle: Notify::new(),
+        })
+    }
+
+    /// Follows orders and the clock until it is told to stop; within a `LocalSet`.
+    pub(crate) async fn run(self: Rc<Self>, mut orders: mpsc::Receiver<Order>, mut alarm: Alarm) {
+        let mut upkeep = interval(UPKEEP_EVERY);
+        upkeep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut meter = BusyMeter::new();
+        let clock = self.common.clock;
+        loop {
+            let next = self.plan.borrow().peek().map(|Reverse((deadline, _))| *deadline);
+            // Whichever is ready, in no order: a worker that is never done with its steps
+            // still follows orders, and notices.
+            tokio::select! {
+                () = alarm.until(&clock, next.unwrap_or_default()), if next.is_some() => {
+                    self.tick();
+                    // Drivers and orders have their turn, also when the next step is due.
+                    yield_now().await;
+                }
+                () = self.replanned.notified() => {}
+                order = orders.recv() => match order {
+                    Some(Order::Stop { reason, retry_after }) => {
+                        orders.close();
+                        self.stops.set(Some(reason));
+                        // What was sent before the end is answered.
+                        while let Ok(order) = orders.try_recv() {
+                            self.follow(order);
+                        }
+                        return self.stop(reason, retry_after).await;
+                    }
+                    Some(order) => self.follow(order),
+                    // Nobody can reach this worker any more.
+                    None => return self.stop(CloseReason::Restart, Duration::ZERO).await,
+                },
+                _ = upkeep.tick() => {
+                    self.measured(meter.measure());
+                    self.look_after();
+                }
+            }
+        }
+    }
+
+    fn follow(self: &Rc<Self>, order: Order) {
+        // Who does not wait for an answer any more does not get one.
+        match order {
+            Order::Open { spec, done } => {
+                let _ = done.send(self.open(&spec));
+            }
+            Order::Reserve { room, seat, name, done } => {
+                let _ = done.send(self.reserve(room, seat, &name));
+            }
+            Order::Connect(enter) => enter(self),
+            Order::Close { room, reason } => self.close(room, reason, Duration::ZERO),
+            Order::Lateness { done } => {
+                let _ = done.send(self.lateness.borrow().clone());
+            }
+            // A second one changes nothing.
+            Order::Stop { .. } => {}
+        }
+    }
+
+    fn open(&self, spec: &RoomSpec) -> Result<(), NotOpened> {
+        if self.stops.get().is_some() {
+            return Err(NotOpened::Stopping);
+        }
+        let signer = self.common.signer.clone();
+        let sign = Box::new(move |token: &_| signer.sign(token));
+        let game = spec.game.info.name;
+        let now = self.common.clock.time();
+        let made = catch_unwind(AssertUnwindSafe(|| {
+            let mut room = (spec.game.make)(spec, sign, now)?;
+            let first = spec.first.as_ref();
+            match first.map_or(Ok(()), |(seat, name)| room.reserve(*seat, name, now)) {
+                Ok(()) => Ok(room),
+                Err(RoomFull) => Err(NotOpened::Full),
+            }
+        }));
+        let mut room = match made {
+            Ok(made) => made?,
+            Err(panic) => {
+                let what = told(&*panic);
+                tracing::error!(room = %spec.id, game, what, "the game panicked at its creation");
+                return Err(NotOpened::Failed);
+            }
+        };
+        room.thin(self.load.shedding().send_every());
+        let listing = room.listing().clone();
+        let entry = RoomEntry {
+            game,
+            worker: self.index,
+            title: listing.title,
+            players: room.players(),
+            seats_max: spec.config.seats_max.min(spec.game.info.seats_max),
+            private: spec.private || listing.private,
+            locked: listing.locked,
+            custom: spec.custom,
+        };
+        self.common.directory.put(spec.id, entry.clone());
+        let hosted = Hosted {
+            id: spec.id,
+            tick_hz: room.tick_hz(),
+            room: RefCell::new(Some(room)),
+            timeline: Cell::new(None),
+            entry: RefCell::new(entry),
+            private: spec.private,
+        };
+        self.rooms.borrow_mut().insert(spec.id, Rc::new(hosted));
+        self.load.set_rooms(self.rooms.borrow().len());
+        tracing::info!(room = %spec.id, game, worker = self.index, "a room begins");
+        Ok(())
+    }
+
+    fn reserve(&self, room: RoomId, seat: SeatId, name: &str) -> Result<(), NotReserved> {
+        let hosted = self.find(room).ok_or(NotReserved::NoRoom)?;
+        if hosted.entry.borrow().locked {
+            return Err(NotReserved::Locked);
+        }
+        let now = self.common.clock.time();
+        match self.with(&hosted, |room| room.reserve(seat, name, now)) {
+            Some(kept) => kept.map_err(|_| NotReserved::Full),
+            None => Err(NotReserved::NoRoom),
+        }
+    }
+
+    /// Takes over a connection whose stream is on this thread.
+    pub(crate) fn connect<T: Transport>(
+        self: &Rc<Self>,
+        stream: T,
+        unread: &[u8],
+        greeting: Greeting,
+    ) {
+        let connection = Connection::new(stream, unread);
+        let joined = self.join(&connection, &greeting);
+        if let Err(reason) = &joined {
+            connection.close(*reason, Duration::ZERO);
+        }
+        self.connections.set(self.connections.get() + 1);
+        let host = Rc::clone(self);
+        spawn_local(async move {
+            if let Ok((hosted, joined)) = joined {
+                connection.drive(|heard| host.hear(&hosted, joined, heard)).await;
+            }
+            connection.finish().await;
+            drop(greeting.place);
+            host.connections.set(host.connections.get() - 1);
+            if host.connections.get() == 0 {
+                host.idle.notify_one();
+            }
+        });
+    }
+
+    fn join<T: Transport>(
+        &self,
+        connection: &Rc<Connection<T>>,
+        greeting: &Greeting,
+    ) -> Result<(Rc<Hosted>, Joined), CloseReason> {
+        if let Some(reason) = self.stops.get() {
+            return Err(reason);
+        }
+        let Ok(ClientMessage::Hello(hello)) = ClientMessage::read(&greeting.hello) else {
+            return Err(CloseReason::BadMessage);
+        };
+        let token = &greeting.token;
+        let hosted = self.find(RoomId(token.room)).ok_or(CloseReason::NoSuchRoom)?;
+        let link = Box::new(RoomLink::new(Rc::clone(connection)));
+        let resume = token.kind == TokenKind::Resume;
+        let now = self.common.clock.time();
+        let seat = SeatId(token.seat);
+        let joined = self
+            .with(&hosted, |room| room.connect(seat, resume, token.serial, &hello, link, now))
+            .ok_or(CloseReason::Failed)??;
+        connection.joined();
+        Ok((hosted, joined))
+    }
+
+    /// Something came from a connection.
+    fn hear(&self, hosted: &Rc<Hosted>, whose: Joined, heard: Heard) {
+        let now = self.common.clock.time();
+        // A room that has ended has closed its links: their drivers end by that.
+        let _ = self.with(hosted, |room| match heard {
+            // So has one that does not take the message.
+            Heard::Message(message) => {
+                let _ = room.receive(whose, &message, now);
+            }
+            Heard::Written => room.writable(whose, now),
+            Heard::Ended(ended) => {
+                tracing::debug!(room = %hosted.id, cause = ended.label(), "a connection ended");
+                room.disconnect(whose, now);
+            }
+        });
+    }
+
+    /// One step of every room that is due.
+    fn tick(&self) {
+        let clock = self.common.clock;
+        let until = clock.now();
+        while let Some(room) = self.due(until) {
+            let Some(hosted) = self.find(room) else { continue };
+            let Some(mut timeline) = hosted.timeline.take() else { continue };
+            let begun = timeline.begin(clock.now());
+            self.lateness.borrow_mut().record(begun.late, begun.lost);
+            hosted.timeline.set(Some(timeline));
+            let state = self.with(&hosted, |room| room.step(begun.deadline.time()));
+            if state == Some(RoomState::Playing) {
+                self.plan.borrow_mut().push(Reverse((timeline.next(), room)));
+            } else {
+                hosted.timeline.set(None);
+            }
+        }
+    }
+
+    /// Takes a room out of the plan whose step was due.
+    fn due(&self, now: Nanos) -> Option<RoomId> {
+        let mut plan = self.plan.borrow_mut();
+        let Reverse((deadline, room)) = *plan.peek()?;
+        if deadline > now {
+            return None;
+        }
+        plan.pop();
+        Some(room)
+    }
+
+    /// Calls a room, and sees to what follows. Nothing if it has ended or panics.
+    fn with<R>(&self, hosted: &Rc<Hosted>, call: impl FnOnce(&mut dyn AnyRoom) -> R) -> Option<R> {
+        let mut place = hosted.room.borrow_mut();
+        let room = place.as_mut()?;
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            let answer = call(room.as_mut());
+            (answer, room.state())
+        }));
+        match outcome {
+            Ok((answer, RoomState::Over)) => {
+                let ended = place.take();
+                drop(place);
+                self.ended(hosted, ended, "a room is over");
+                Some(answer)
+            }
+            Ok((answer, state)) => {
+                self.publish(hosted, room.as_ref());
+                if state == RoomState::Playing && hosted.timeline.get().is_none() {
+                    self.schedule(hosted);
+                }
+                Some(answer)
+            }
+            Err(panic) => {
+                let (what, game) = (told(&*panic), hosted.entry.borrow().game);
+                tracing::error!(room = %hosted.id, game, what, "a game panicked, its room ends");
+                let failed = place.take();
+                drop(place);
+                self.ended(hosted, failed, "a room failed");
+                None
+            }
+        }
+    }
+
+    /// Forgets a room. Links that it did not close tell their peers that it failed.
+    fn ended(&self, hosted: &Hosted, room: Option<Box<dyn AnyRoom>>, how: &str) {
+        self.common.directory.remove(hosted.id);
+        self.rooms.borrow_mut().remove(&hosted.id);
+        self.load.set_rooms(self.rooms.borrow().len());
+        // A game may panic in its destructor as well.
+        if catch_unwind(AssertUnwindSafe(|| drop(room))).is_err() {
+            tracing::error!(room = %hosted.id, "a game panicked when it was dropped");
+        }
+        tracing::info!(room = %hosted.id, game = hosted.entry.borrow().game, "{how}");
+    }
+
+    /// Steps the room from now on.
+    fn schedule(&self, hosted: &Hosted) {
+        self.phase.set(self.phase.get().wrapping_add(PHASE_STEP));
+        let timeline = Timeline::new(self.common.clock.now(), hosted.tick_hz, self.phase.get());
+        hosted.timeline.set(Some(timeline));
+        self.plan.borrow_mut().push(Reverse((timeline.next(), hosted.id)));
+        self.replanned.notify_one();
+    }
+
+    /// Writes the directory's entry anew if the room has changed.
+    fn publish(&self, hosted: &Hosted, room: &dyn AnyRoom) {
+        let mut entry = hosted.entry.borrow_mut();
+        let (players, listing) = (room.players(), room.listing());
+        let private = hosted.private || listing.private;
+        let same = entry.players == players
+            && entry.locked == listing.locked
+            && entry.private == private
+            && entry.title == listing.title;
+        if !same {
+            entry.players = players;
+            entry.locked = listing.locked;
+            entry.private = private;
+            entry.title.clone_from(&listing.title);
+            self.common.directory.put(hosted.id, entry.clone());
+        }
+    }
+
+    /// The load was measured: frames are sent less often if it is too much.
+    fn measured(&self, busy: f64) {
+        let before = self.load.shedding();
+        self.load.set_busy(busy);
+        let now = self.load.shedding();
+        if now == before {
+            return;
+        }
+        tracing::warn!(worker = self.index, load = busy, sheds = ?now, "the load has changed");
+        for hosted in self.hosted(|_| true) {
+            self.with(&hosted, |room| room.thin(now.send_every()));
+        }
+    }
+
+    /// Wakes rooms without anybody when a kept seat's time is up, or their own.
+    fn look_after(&self) {
+        let now = self.common.clock.time();
+        for hosted in self.hosted(|hosted| hosted.timeline.get().is_none()) {
+            self.with(&hosted, |room| {
+                if room.wakes_at().is_some_and(|at| at <= now) {
+                    room.step(now);
+                }
+            });
+        }
+    }
+
+    fn hosted(&self, which: impl Fn(&Hosted) -> bool) -> Vec<Rc<Hosted>> {
+        self.rooms.borrow().values().filter(|hosted| which(hosted)).cloned().collect()
+    }
+
+    fn find(&self, room: RoomId) -> Option<Rc<Hosted>> {
+        self.rooms.borrow().get(&room).cloned()
+    }
+
+    fn close(&self, room: RoomId, reason: CloseReason, retry_after: Duration) {
+        let now = self.common.clock.time();
+        if let Some(hosted) = self.find(room) {
+            self.with(&hosted, |room| room.close(reason, retry_after, now));
+        }
+    }
+
+    /// Ends all rooms, and waits until their connections have ended.
+    async fn stop(&self, reason: CloseReason, retry_after: Duration) {
+        let rooms: Vec<_> = self.rooms.borrow().keys().copied().collect();
+        for room in rooms {
+            self.close(room, reason, retry_after);
+        }
+        let drained = timeout(self.common.drain, async {
+            while self.connections.get() > 0 {
+                self.idle.notified().await;
+            }
+        });
+        if drained.await.is_err() {
+            let left = self.connections.get();
+            tracing::warn!(left, worker = self.index, "connections did not end in time");
+        }
+    }
+}
+
+/// Measures how busy the thread is.
+struct BusyMeter {
+    meter: Meter,
+    since: Instant,
+    busy: Duration,
+}
+
+impl BusyMeter {
+    fn new() -> BusyMeter {
+        BusyMeter { meter: Meter::default(), since: Instant::now(), busy: busy() }
+    }
+
+    fn measure(&mut self) -> f64 {
+        let (now, busy) = (Instant::now(), busy());
+        let (of, newest) = (now - self.since, busy.saturating_sub(self.busy));
+        (self.since, self.busy) = (now, busy);
+        self.meter.measured(newest, of)
+    }
+}
+
+/// Time that this runtime has spent in tasks rather than in waiting.
+fn busy() -> Duration {
+    tokio::runtime::Handle::current().metrics().worker_total_busy_duration(0)
+}
+
+/// What a panic says.
+fn told(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("?")
+}
