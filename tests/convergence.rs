@@ -26,7 +26,7 @@ use game::{News, Order, Press, SHARED_SCOPES, Snapshot, Storm, snapshot};
 use tickwire::game::{To, schema_of};
 use tickwire::room::{AnyRoom, Joined, Room, RoomConfig, RoomId, RoomState, SeatId};
 use tickwire_protocol::client::reconnect::Policy;
-use tickwire_protocol::client::{Config, Phase, Session, SessionEvent, Then};
+use tickwire_protocol::client::{Config, Mirror, Phase, Session, SessionEvent, Then};
 use tickwire_protocol::limits::CREDIT_MAX;
 use tickwire_protocol::message::ClientMessage;
 use tickwire_protocol::schema::Schema;
@@ -243,7 +243,7 @@ impl<const EVERY: u32> Story<EVERY> {
     /// Whether everybody is here and sees what was a moment ago.
     fn all_is_well(&self) -> bool {
         self.clients.iter().all(|client| {
-            let tick = client.session.mirror().and_then(|mirror| mirror.tick());
+            let tick = client.session.mirror().and_then(Mirror::tick);
             let near = |tick: u32| tick + 10 * EVERY >= self.room.tick().0;
             client.session.phase() == Phase::Joined && tick.is_some_and(|tick| near(tick.0))
         })
@@ -258,11 +258,12 @@ impl<const EVERY: u32> Story<EVERY> {
         loop {
             let message = wire.borrow_mut().up.pop_front_if(|(at, _)| *at <= now);
             let Some((_, message)) = message else { break };
-            self.to_server(index, &message);
+            self.server_takes(index, &message);
         }
-        while !stalled {
-            let Some(message) = wire.borrow_mut().arrived() else { break };
-            self.to_client(index, &message);
+        loop {
+            let message = if stalled { None } else { wire.borrow_mut().arrived() };
+            let Some(message) = message else { break };
+            self.client_takes(index, &message);
             let drained = wire.borrow_mut().drained();
             if drained
                 && let Some(joined) = self.clients[index].conn.as_ref().and_then(|c| c.joined)
@@ -282,7 +283,7 @@ impl<const EVERY: u32> Story<EVERY> {
         }
     }
 
-    fn to_server(&mut self, index: usize, message: &[u8]) {
+    fn server_takes(&mut self, index: usize, message: &[u8]) {
         let now = Time(self.now);
         let client = &mut self.clients[index];
         let Some(conn) = &mut client.conn else { return };
@@ -307,7 +308,7 @@ impl<const EVERY: u32> Story<EVERY> {
         }
     }
 
-    fn to_client(&mut self, index: usize, message: &[u8]) {
+    fn client_takes(&mut self, index: usize, message: &[u8]) {
         let session = &mut self.clients[index].session;
         session.handle_message(message, Time(self.now)).expect("the server keeps to the rules");
         self.hear(index);

@@ -625,7 +625,7 @@ fn memory_of_a_stall(ticks: u64) -> i64 {
     let mut play = |hall: &mut Hall, ticks: u64| {
         for _ in 0..ticks {
             hall.step();
-            if hall.room.tick().0 % 10 == 0 {
+            if hall.room.tick().0.is_multiple_of(10) {
                 let wish = Wish::Shout { events: 10, bytes: 100, reliable: false };
                 hall.wish(&healthy[0], 0, wish);
             }

@@ -5,7 +5,7 @@
 //!            u8 flags
 //!            u32 tick | u32 advance       with `full` the tick, else tick - last tick
 //!            [u32 processed]              flag 4: sequence of the last input that was used
-//!            [i32 depth]                  flag 8: ticks until the newest input is due
+//!            [i32 depth]                  flag 8: by how many ticks the newest input was early
 //!            [4 bytes hash]               flag 16: state hash, little-endian
 //!            count { section }            scopes ascend
 //!            [count]                      flag 32: number of events
@@ -47,8 +47,8 @@ pub struct Header {
     pub predicted: bool,
     /// The sequence number of the last input that was used, if it is news.
     pub processed: Option<u32>,
-    /// How many ticks after this frame's the newest waiting input is due, if one
-    /// came in since the last frame; negative if it was late.
+    /// By how many ticks the newest input was early when it came in, if one came
+    /// since the last frame; negative if it was late.
     pub depth: Option<i32>,
     /// The hash of the state that the client now has.
     pub hash: Option<u32>,

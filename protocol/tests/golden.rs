@@ -17,6 +17,7 @@ mod golden {
     pub(crate) mod room;
     pub(crate) mod schemas;
     pub(crate) mod shadow;
+    pub(crate) mod show;
     pub(crate) mod stories;
     pub(crate) mod story;
     pub(crate) mod values;

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! The *front* runs on the runtime of whoever calls; workers have threads of their
-//! own. Between the two is the [`Node`](node::Node): what this server knows of
+//! own. Between the two is the `Node`: what this server knows of
 //! itself.
 
 mod front;

@@ -75,7 +75,7 @@ fn written() -> Vec<Json> {
     let mut vectors = Vec::new();
     let mut steer = |name: &str, value: Steer| vectors.push(vector("input", name, &value));
     steer("at rest", Steer::default());
-    steer("to the left", Steer { turn: -1, thrust: true, aim: 3.141_592_7, power: 1.0, raw: -0.5 });
+    steer("to the left", Steer { turn: -1, thrust: true, aim: 3.1, power: 1.0, raw: -0.5 });
     steer("to the right", Steer { turn: 1, thrust: false, aim: 6.2, power: 0.3, raw: 1e30 });
     for (name, value) in commands() {
         vectors.push(vector("command", name, &value));

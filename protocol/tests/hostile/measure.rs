@@ -10,7 +10,7 @@ use tickwire_protocol::schema::layout::{Layout, Node, Record};
 use tickwire_protocol::schema::{Field, Kind, Schema};
 
 /// What a decoder may always take, beside what the bytes hold.
-pub(crate) const SLACK: usize = 4096;
+const SLACK: usize = 4096;
 
 /// A vector that grows holds its old and its new memory for a moment, and the
 /// new is twice the old: three times what is in it.
@@ -25,6 +25,13 @@ fn measure<T>(run: impl FnOnce() -> T) -> (T, usize) {
 #[track_caller]
 fn check(what: &str, raw: &[u8], peak: usize, bound: usize) {
     assert!(peak <= bound, "{what}: {peak} bytes over {bound} for {} bytes: {raw:x?}", raw.len());
+}
+
+/// The bound that holds for every decoder where a length lies.
+pub(crate) fn strict<T>(raw: &[u8], run: impl FnOnce() -> T) -> T {
+    let (out, peak) = measure(run);
+    check("a length that lies", raw, peak, raw.len() + SLACK);
+    out
 }
 
 /// Messages of a client borrow from the bytes: nothing is allocated at all.

@@ -1,7 +1,7 @@
 //! What the server can be told: by flags, by `TICKWIRE_*` variables, and by a TOML
 //! file, in this order of precedence.
 //!
-//! One table, in [`settings`], names each setting, explains it, and says how its
+//! One table, in `settings`, names each setting, explains it, and says how its
 //! text is read; flags, variables, file and `--help` all come from it. A value
 //! that is not good is refused with its name and where it came from.
 

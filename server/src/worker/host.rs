@@ -18,11 +18,11 @@ use tickwire_protocol::message::ClientMessage;
 use tickwire_protocol::token::TokenKind;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::{spawn_local, yield_now};
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::clock::{Alarm, Nanos, Timeline};
 use super::connection::{Connection, Heard, RoomLink};
-use super::load::{Load, Meter};
+use super::load::{BusyMeter, Load};
 use super::{Common, Greeting, Lateness, NotOpened, NotReserved, Order, RoomSpec};
 use crate::directory::RoomEntry;
 use crate::net::Transport;
@@ -426,36 +426,21 @@ impl Host {
                 self.idle.notified().await;
             }
         });
-        if drained.await.is_err() {
+        let drained = drained.await;
+        let lateness = self.lateness.borrow();
+        tracing::info!(
+            worker = self.index,
+            ticks = lateness.ticks(),
+            late_p50_us = lateness.quantile(0.5).as_micros(),
+            late_p99_us = lateness.quantile(0.99).as_micros(),
+            lost_ms = lateness.lost().as_millis(),
+            "a worker has stopped"
+        );
+        if drained.is_err() {
             let left = self.connections.get();
             tracing::warn!(left, worker = self.index, "connections did not end in time");
         }
     }
-}
-
-/// Measures how busy the thread is.
-struct BusyMeter {
-    meter: Meter,
-    since: Instant,
-    busy: Duration,
-}
-
-impl BusyMeter {
-    fn new() -> BusyMeter {
-        BusyMeter { meter: Meter::default(), since: Instant::now(), busy: busy() }
-    }
-
-    fn measure(&mut self) -> f64 {
-        let (now, busy) = (Instant::now(), busy());
-        let (of, newest) = (now - self.since, busy.saturating_sub(self.busy));
-        (self.since, self.busy) = (now, busy);
-        self.meter.measured(newest, of)
-    }
-}
-
-/// Time that this runtime has spent in tasks rather than in waiting.
-fn busy() -> Duration {
-    tokio::runtime::Handle::current().metrics().worker_total_busy_duration(0)
 }
 
 /// What a panic says.

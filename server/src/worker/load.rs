@@ -6,6 +6,8 @@
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 /// From this load on, clients get every second frame.
 const SEND_LESS_FROM: f64 = 0.75;
 /// From this load on, clients get every fourth frame, and no room is made.
@@ -55,19 +57,44 @@ impl Shedding {
 
 /// Smooths the share of time that a worker is busy. Pure.
 #[derive(Debug, Default)]
-pub(super) struct Meter {
+struct Meter {
     load: f64,
 }
 
 impl Meter {
     /// The worker was busy for so long of so much time.
-    pub(super) fn measured(&mut self, busy: Duration, of: Duration) -> f64 {
+    fn measured(&mut self, busy: Duration, of: Duration) -> f64 {
         if !of.is_zero() {
             let newest = (busy.as_secs_f64() / of.as_secs_f64()).min(1.0);
             self.load += (newest - self.load) * NEWEST;
         }
         self.load
     }
+}
+
+/// Measures how busy the thread is.
+pub(super) struct BusyMeter {
+    meter: Meter,
+    since: Instant,
+    busy: Duration,
+}
+
+impl BusyMeter {
+    pub(super) fn new() -> BusyMeter {
+        BusyMeter { meter: Meter::default(), since: Instant::now(), busy: busy() }
+    }
+
+    pub(super) fn measure(&mut self) -> f64 {
+        let (now, busy) = (Instant::now(), busy());
+        let (of, newest) = (now - self.since, busy.saturating_sub(self.busy));
+        (self.since, self.busy) = (now, busy);
+        self.meter.measured(newest, of)
+    }
+}
+
+/// Time that this runtime has spent in tasks rather than in waiting.
+fn busy() -> Duration {
+    tokio::runtime::Handle::current().metrics().worker_total_busy_duration(0)
 }
 
 /// What others may know of a worker's load: written by it once a second and when

@@ -7,9 +7,9 @@
 //!                                 └──────────────────┘
 //! ```
 //!
-//! [`Host`](host::Host) is a worker without its thread: it also runs inside of a
+//! `Host` is a worker without its thread: it also runs inside of a
 //! simulation. Everything in it stays on one thread; what others may know is in
-//! the [`Directory`](crate::directory::Directory) and in [`Load`].
+//! the [`Directory`] and in [`Load`].
 //!
 //! What is absent: HTTP, tokens' signatures, and what a message says.
 
