@@ -3,7 +3,8 @@
 //!
 //! A value has exactly one encoding: overlong integers are refused, as are
 //! booleans other than 0 and 1, text that is not UTF-8, floats that are not
-//! finite, and bytes after the end. Lengths are checked against the caller's
+//! finite, and bytes after the end. A float of -0 or a denormal is written as 0,
+//! and taken for 0 if somebody else wrote it. Lengths are checked against the caller's
 //! limit and against the bytes that are there before anything is allocated.
 
 use bincode::config::{Configuration, Limit};
@@ -228,10 +229,10 @@ varint! {
 macro_rules! float {
     ($($ty:ident)*) => {
         impl Writer<'_> {
-            $(#[doc = concat!("Writes a `", stringify!($ty), "`; what is not finite becomes 0.")]
+            $(#[doc = concat!("Writes a `", stringify!($ty), "`; what is not finite, -0 and denormals become 0.")]
             #[inline]
             pub fn $ty(&mut self, value: $ty) {
-                self.value(if value.is_finite() { value } else { 0.0 });
+                self.value(if value.is_normal() { value } else { 0.0 });
             })*
         }
         impl Reader<'_> {
@@ -282,5 +283,8 @@ mod tests {
         assert_eq!(Reader::new(&1e-40f32.to_le_bytes()).f32(), Ok(0.0));
         let zero = Reader::new(&(-0.0f64).to_le_bytes()).f64();
         assert!(zero.is_ok_and(f64::is_sign_positive));
+        let mut out = Vec::new();
+        Writer::new(&mut out).f64(-0.0);
+        assert_eq!(out, [0; 8]);
     }
 }

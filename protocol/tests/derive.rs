@@ -8,7 +8,7 @@ use core::f64::consts::TAU;
 use proptest::prelude::*;
 use tickwire_protocol::codec::Error;
 use tickwire_protocol::heap::Heap;
-use tickwire_protocol::schema::{Kind, Schema};
+use tickwire_protocol::schema::{Kind, Schema, TableSchema};
 use tickwire_protocol::value::Attr;
 use tickwire_protocol::{Blob, Entity, Id, Message, Table, Value, World};
 
@@ -665,4 +665,22 @@ mod shadowed {
     struct Err {
         index: super::Table<Thing>,
     }
+}
+
+#[derive(Entity)]
+struct Edge {
+    #[net(min = -0.0, max = 1.0, step = 0.5)]
+    x: f32,
+}
+
+#[test]
+fn a_schema_keeps_its_hash_through_its_descriptor() {
+    let _ = Edge { x: 0.0 }.x;
+    let Kind::Struct(fields) = Edge::kind(&Attr::PLAIN) else { panic!("an entity is a struct") };
+    let table = TableSchema { name: "edges".into(), entity: "Edge".into(), fields };
+    let none = Kind::default;
+    let schema = Schema::new(vec![table], none(), none(), none(), none()).unwrap();
+    let mut descriptor = Vec::new();
+    schema.write_descriptor(&mut descriptor);
+    assert_eq!(Schema::from_descriptor(&descriptor).unwrap().hash(), schema.hash());
 }

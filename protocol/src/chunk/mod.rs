@@ -13,7 +13,7 @@
 //! gap        := slot - slot before - 1, golomb by a running mean from 0
 //! gap0       := index - index before - 1, golomb 0
 //! generation := golomb 1 of generation - 1
-//! mask       := 1                               as the row before in this section
+//! mask       := 1                               as the row before in this section; empty before the first
 //!             | 0 bits                          a bit a leaf, in groups if more than 8
 //! ```
 //!

@@ -322,7 +322,7 @@ impl Check {
                 let count = (max - min) / step;
                 let least = if *ring { 2.0 } else { 1.0 };
                 if !(least..=QUANTA_MAX).contains(&count) {
-                    return Err(self.error("the range must be 1 (a ring: 2) to 2^32 steps"));
+                    return Err(self.error("the range must be 1 (a ring: 2) to 2^32 - 1 steps"));
                 }
                 let grid = Grid::new(*min, *max, *step, *ring);
                 if !repr.holds(*min) || !repr.holds(grid.value(grid.highest())) {

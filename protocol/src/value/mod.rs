@@ -161,7 +161,7 @@ impl Attr {
             let least = if self.ring { 2.0 } else { 1.0 };
             assert!(
                 step > 0.0 && count >= least && count <= QUANTA_MAX,
-                "the range must be 1 (a ring: 2) to 2^32 steps"
+                "the range must be 1 (a ring: 2) to 2^32 - 1 steps"
             );
         } else {
             assert!(
