@@ -115,11 +115,11 @@ impl Room {
 /// Mean bytes per moving entity of a frame, over a recording.
 fn bytes_per_entity(recording: &Recording, every: u32, predict: bool) -> (f64, f64) {
     let mut room = Room::new(recording);
-    let (mut bytes, mut moved, mut frames) = (0, 0, 0);
+    let (mut bytes, mut moved, mut frames) = (0, 0, 0_u32);
     let mut chunk = Vec::new();
     while (room.tick as usize) < recording.len() - 1 {
         room.step(recording);
-        if room.tick % every != 0 || room.tick < 2 * every {
+        if !room.tick.is_multiple_of(every) || room.tick < 2 * every {
             continue;
         }
         chunk.clear();
@@ -136,7 +136,7 @@ fn bytes_per_entity(recording: &Recording, every: u32, predict: bool) -> (f64, f
             .count();
         frames += 1;
     }
-    (bytes as f64 / moved as f64, bytes as f64 / frames as f64)
+    (bytes as f64 / moved as f64, bytes as f64 / f64::from(frames))
 }
 
 fn sizes() {
@@ -188,11 +188,11 @@ fn formats() {
 /// as zigzag LEB128; then the row is copied to be the next base.
 mod varint {
     #[derive(Clone, Copy, Default)]
-    pub struct Row {
-        pub cells: [i64; 5],
+    pub(super) struct Row {
+        pub(super) cells: [i64; 5],
     }
 
-    pub fn encode(base: &mut [Row], rows: &[Row], out: &mut Vec<u8>) {
+    pub(super) fn encode(base: &mut [Row], rows: &[Row], out: &mut Vec<u8>) {
         for (slot, (base, row)) in base.iter_mut().zip(rows).enumerate() {
             let at = out.len();
             out.extend_from_slice(&[slot as u8, 0]);
@@ -217,7 +217,7 @@ mod varint {
         out.push(v as u8);
     }
 
-    pub fn decode(rows: &mut [Row], mut bytes: &[u8]) -> Option<()> {
+    pub(super) fn decode(rows: &mut [Row], mut bytes: &[u8]) -> Option<()> {
         while let [slot, mask, rest @ ..] = bytes {
             bytes = rest;
             let row = rows.get_mut(usize::from(*slot))?;

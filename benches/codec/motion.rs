@@ -4,22 +4,24 @@
 //! the edges; their pilots change their minds four times a second. Walkers walk
 //! at one speed, stop, and go on in another direction.
 
+use std::f32::consts::TAU;
+
 /// The room's edge, in units; positions are from its negative to it.
-pub const EDGE: f32 = 2048.0;
+pub(crate) const EDGE: f32 = 2048.0;
 
 /// One entity at one tick.
 #[derive(Clone, Copy, Debug)]
-pub struct Pose {
-    pub x: f32,
-    pub y: f32,
-    pub heading: f32,
+pub(crate) struct Pose {
+    pub(crate) x: f32,
+    pub(crate) y: f32,
+    pub(crate) heading: f32,
 }
 
 /// splitmix64.
-pub struct Dice(pub u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
-    pub fn roll(&mut self) -> u64 {
+    pub(crate) fn roll(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ z >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -27,20 +29,20 @@ impl Dice {
         z ^ z >> 31
     }
     /// From 0 to 1.
-    pub fn unit(&mut self) -> f32 {
+    pub(crate) fn unit(&mut self) -> f32 {
         (self.roll() >> 40) as f32 / (1 << 24) as f32
     }
-    pub fn range(&mut self, from: f32, to: f32) -> f32 {
+    pub(crate) fn range(&mut self, from: f32, to: f32) -> f32 {
         from + self.unit() * (to - from)
     }
 }
 
 /// Ticks of poses; the inner lists are by entity.
-pub type Recording = Vec<Vec<Pose>>;
+pub(crate) type Recording = Vec<Vec<Pose>>;
 
 /// `count` ships for `ticks` ticks of 1/`hz` seconds. A ship's top speed is 30
 /// units a second: 8 sixteenths of a unit a tick at 60 Hz.
-pub fn ships(count: usize, ticks: usize, hz: f32, seed: u64) -> Recording {
+pub(crate) fn ships(count: usize, ticks: usize, hz: f32, seed: u64) -> Recording {
     const TOP_SPEED: f32 = 30.0;
     struct Ship {
         pose: Pose,
@@ -56,7 +58,7 @@ pub fn ships(count: usize, ticks: usize, hz: f32, seed: u64) -> Recording {
             pose: Pose {
                 x: dice.range(-spread, spread),
                 y: dice.range(-spread, spread),
-                heading: dice.range(0.0, 6.283),
+                heading: dice.range(0.0, TAU),
             },
             vx: dice.range(-20.0, 20.0),
             vy: dice.range(-20.0, 20.0),
@@ -103,12 +105,12 @@ pub fn ships(count: usize, ticks: usize, hz: f32, seed: u64) -> Recording {
 }
 
 /// `count` walkers for `ticks` ticks of 1/`hz` seconds, at 5 units a second.
-pub fn walkers(count: usize, ticks: usize, hz: f32, seed: u64) -> Recording {
+pub(crate) fn walkers(count: usize, ticks: usize, hz: f32, seed: u64) -> Recording {
     let mut dice = Dice(seed);
     let mut walkers: Vec<(Pose, bool)> = (0..count)
         .map(|_| {
             let (x, y) = (dice.range(-200.0, 200.0), dice.range(-200.0, 200.0));
-            (Pose { x, y, heading: dice.range(0.0, 6.283) }, true)
+            (Pose { x, y, heading: dice.range(0.0, TAU) }, true)
         })
         .collect();
     let dt = 1.0 / hz;
@@ -119,7 +121,7 @@ pub fn walkers(count: usize, ticks: usize, hz: f32, seed: u64) -> Recording {
                 *walks = !*walks;
             }
             if dice.unit() < 0.7 * dt {
-                pose.heading = dice.range(0.0, 6.283);
+                pose.heading = dice.range(0.0, TAU);
             }
             if *walks {
                 pose.x = wrap(pose.x + pose.heading.cos() * 5.0 * dt);

@@ -339,7 +339,7 @@ mod tests {
         w.put(0b11, 2);
         let mut out = Vec::new();
         w.finish(&mut out);
-        assert_eq!(out, [0b000_11_101]);
+        assert_eq!(out, [0b0001_1101], "11 above 101");
     }
 
     #[test]
