@@ -118,17 +118,16 @@ struct Space {
 /// Four times 16 leaves: each field starts and ends at a border of the mask.
 #[derive(Entity, Clone, PartialEq, Debug, Default)]
 struct Wide {
-    before: (),
     a: Sixteen,
     b: Sixteen,
     c: Sixteen,
     d: Sixteen,
-    after: (),
 }
 
-/// Its only field has all 64 leaves.
+/// One of its fields has all 64 leaves, and the others none.
 #[derive(Entity, Clone, PartialEq, Debug, Default)]
 struct Wider {
+    before: (),
     wide: Wide,
     after: (),
 }
@@ -529,8 +528,10 @@ fn the_mask_reaches_all_64_leaves() {
         row.load()
     };
     let (old, new) = (numbered(100), numbered(500));
-    let (wider_old, wider_new) =
-        (Wider { wide: old.clone(), after: () }, Wider { wide: new.clone(), after: () });
+    let (wider_old, wider_new) = (
+        Wider { before: (), wide: old.clone(), after: () },
+        Wider { before: (), wide: new.clone(), after: () },
+    );
     let masks = (0..64).flat_map(|leaf| [1 << leaf, u64::MAX << leaf, u64::MAX >> leaf]);
     for mask in masks.chain([0, 0x8000_0001_8000_0001]) {
         check_reload(&old, &new, mask);

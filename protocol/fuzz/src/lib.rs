@@ -14,6 +14,7 @@ use tickwire_protocol::frame::{Frame, Step, write_event, write_header};
 use tickwire_protocol::message::{ClientMessage, ServerMessage};
 use tickwire_protocol::schema::layout::Layout;
 use tickwire_protocol::schema::{Kind, Schema};
+use tickwire_protocol::token::Token;
 use tickwire_protocol::{Entity, Id, Message, Table, Tick, World};
 
 #[path = "../../tests/golden/world.rs"]
@@ -254,4 +255,14 @@ enum Engine {
 struct Item {
     label: String,
     count: u8,
+}
+
+/// A token's text.
+///
+/// # Panics
+/// If something does not hold that must.
+pub fn token(bytes: &[u8]) {
+    let Ok(text) = core::str::from_utf8(bytes) else { return };
+    let Ok((token, signature)) = Token::from_text(text) else { return };
+    assert_eq!(token.to_text(&signature), text, "a token has one text");
 }

@@ -275,7 +275,10 @@ impl Check {
             let (more_leaves, more_cells) = match &field.kind {
                 Kind::Struct(inner) => {
                     self.deeper(depth)?;
-                    self.record(inner, depth + 1)?
+                    let (leaves, cells) = self.record(inner, depth + 1)?;
+                    // An empty one costs nothing on the wire, and memory in a
+                    // client: for the limit it counts.
+                    (leaves.max(1), cells)
                 }
                 kind => (1, self.kind(kind, depth)?),
             };

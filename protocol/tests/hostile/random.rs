@@ -126,6 +126,7 @@ fn what_the_fuzzers_have_kept_does_no_harm() {
     replay("client_message", targets::client_message);
     replay("server_frame", targets::server_frame);
     replay("descriptor", targets::descriptor);
+    replay("token", targets::token);
 }
 
 /// Gives a target its committed corpus.
