@@ -194,6 +194,15 @@ impl<'a> BitReader<'a> {
         self
     }
 
+    /// Loads ahead, where many short codes are about to come: the way that loads
+    /// in the middle of a code is a long one.
+    #[inline(always)]
+    pub fn fill(&mut self) {
+        if self.have < 32 {
+            self.refill();
+        }
+    }
+
     #[inline(always)]
     fn skip(&mut self, bits: u32) {
         self.word >>= bits;

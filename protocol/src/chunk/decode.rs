@@ -231,6 +231,7 @@ impl<'b> Section<'_, 'b> {
         let mut r = *self.r;
         while let Some(slot) = slots.next(&mut r)? {
             mask = next_mask(&mut r, mask, leaves);
+            r.fill();
             let (cells, heap) = rows.update(self.table, slot)?;
             let mut left = mask;
             while left != 0 {

@@ -228,6 +228,7 @@ impl Mirror {
                 scope: section.scope,
                 changes: &mut self.changes.rows,
                 frame: self.frame,
+                predicted,
                 row: 0,
             };
             self.decoder.apply(&self.layout, section.chunk, predicted, &mut target)?;

@@ -301,6 +301,8 @@ pub(super) struct Target<'a> {
     pub(super) scope: Scope,
     pub(super) changes: &'a mut Vec<Change>,
     pub(super) frame: u32,
+    /// Whether bases are where a straight line leads.
+    pub(super) predicted: bool,
     /// The row of the last spawn or update.
     pub(super) row: u32,
 }
@@ -402,9 +404,13 @@ impl Rows for Target<'_> {
         let past = &mut past[row as usize * motion_at.len()..][..motion_at.len()];
         let what = match info.state {
             RowState::Here => {
-                let mut changed = mask & !layout.motion;
-                for (past, motion) in past.iter().zip(&layout.motions) {
-                    changed |= u64::from(cells[motion.at] != *past) << motion.bit;
+                let mut changed = mask;
+                if self.predicted {
+                    // What is off its line may be where it was.
+                    changed &= !layout.motion;
+                    for (past, motion) in past.iter().zip(&layout.motions) {
+                        changed |= u64::from(cells[motion.at] != *past) << motion.bit;
+                    }
                 }
                 if mask & layout.motion != 0 && !info.moving {
                     info.moving = true;
