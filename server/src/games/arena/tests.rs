@@ -243,9 +243,16 @@ fn shown(Body { x, y, vx, vy, heading }: Body) -> String {
     format!("[{x}, {y}, {vx}, {vy}, {heading}]")
 }
 
-/// Steps from extreme and from random bodies, and long flights.
+/// A gun as the vectors write it: ammo, ready_at, reload_at.
+fn shown_gun(gear: &Gear) -> String {
+    format!("[{}, {}, {}]", gear.ammo, gear.ready_at, gear.reload_at)
+}
+
+/// Steps from extreme and from random bodies, and long flights; then what guns do.
 fn vectors() -> String {
-    let about = "a body is [x, y, vx, vy, heading], a part of a flight [turn, thrust, ticks]";
+    let about = "a body is [x, y, vx, vy, heading], a part of a flight [turn, thrust, ticks], \
+                 a shot [x, y, vx, vy], a gun [ammo, ready_at, reload_at], \
+                 a part of a volley [fire, ticks]";
     let mut out = format!("{{\n  \"about\": \"{about}\",\n  \"sine\": [");
     for heading in 0..=255u8 {
         out.push_str(if heading == 0 { "" } else { "," });
@@ -284,8 +291,48 @@ fn vectors() -> String {
         let comma = if i + 1 < flights.len() { "," } else { "" };
         writeln!(out, "], \"to\": {}}}{comma}", shown(body)).unwrap();
     }
+    out.push_str("  ],\n  \"shots\": [\n");
+    for (i, (start, _)) in flights.iter().enumerate() {
+        let Shot { x, y, vx, vy, .. } = shot_from(*start, PlayerId(1), 0);
+        let shot = format!("[{}, {}, {vx}, {vy}]", cell(x), cell(y));
+        let comma = if i + 1 < flights.len() { "," } else { "" };
+        writeln!(out, "    {{\"from\": {}, \"shot\": {shot}}}{comma}", shown(*start)).unwrap();
+    }
+    out.push_str("  ],\n  \"volleys\": [\n");
+    let volleys = [
+        vec![(true, 300)],
+        vec![(true, 1), (false, 400), (true, 20)],
+        (0..60).map(|_| (dice.below(2) == 0, 1 + dice.below(30))).collect(),
+    ];
+    for (i, parts) in volleys.iter().enumerate() {
+        let comma = if i + 1 < volleys.len() { "," } else { "" };
+        writeln!(out, "    {}{comma}", volley(parts)).unwrap();
+    }
     out.push_str("  ]\n}\n");
     out
+}
+
+/// A gun from the tick `from` on, the ticks in which it fires, and the gun at the end.
+fn volley(parts: &[(bool, u64)]) -> String {
+    let (mut duel, ada, _) = Match::duel();
+    duel.place(ada, (0.0, 500.0), 64);
+    let (from, start) = (duel.cx.tick().0, shown_gun(duel.gear(ada)));
+    let (mut steer, mut fired_in) = (Vec::new(), Vec::new());
+    for &(fire, ticks) in parts {
+        steer.push(format!("[{fire}, {ticks}]"));
+        duel.steer(ada, Steer { fire, ..HANDS_OFF });
+        for _ in 0..ticks {
+            if duel.step().contains(&(Class::Transient, Event::Fired { player: ada.0 })) {
+                fired_in.push(duel.cx.tick().0);
+            }
+        }
+    }
+    let end = shown_gun(duel.gear(ada));
+    format!(
+        "{{\"from\": {from}, \"gun\": {start}, \"steer\": [{}], \"fired\": {fired_in:?}, \
+         \"to\": {end}}}",
+        steer.join(", ")
+    )
 }
 
 /// `TICKWIRE_BLESS=1` writes the file anew.
