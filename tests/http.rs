@@ -236,16 +236,3 @@ async fn what_is_not_a_good_handshake_has_the_shape_of_any_error() {
     }
     server.stop().await;
 }
-
-#[tokio::test]
-async fn the_page_loads_nothing_and_cannot_be_framed() {
-    let server = Running::start(config()).await;
-    let (status, head, page) = server.request("GET", "/", "", "").await;
-    assert_eq!(status, 200);
-    assert!(head.contains("content-type: text/html; charset=utf-8\r\n"), "{head}");
-    assert!(head.contains("content-security-policy: default-src 'none';"), "{head}");
-    assert!(head.contains("frame-ancestors 'none'\r\n"), "{head}");
-    assert!(head.contains("x-content-type-options: nosniff\r\n"), "{head}");
-    assert!(page.contains("tally") && !page.contains("<script"), "{page}");
-    server.stop().await;
-}

@@ -26,6 +26,7 @@ pub mod game;
 pub mod games;
 mod http;
 pub mod net;
+pub mod pages;
 pub mod room;
 pub mod server;
 pub mod token;

@@ -31,6 +31,7 @@ use crate::config::Config;
 use crate::directory::RoomEntry;
 use crate::game::Game;
 use crate::net::{self, Transport};
+use crate::pages::Pages;
 use crate::room::RoomId;
 use crate::worker::{Alarm, GameEntry, Host, Lateness, Mailbox, Order, Worker};
 use front::Accept;
@@ -44,6 +45,7 @@ pub(crate) use node::Node;
 pub struct Builder {
     config: Config,
     games: Vec<GameEntry>,
+    pages: Pages,
     /// The first thing that is wrong with the games.
     problem: Option<StartError>,
 }
@@ -111,6 +113,12 @@ impl Builder {
         self
     }
 
+    /// Sets the web pages that it serves; by default those that are built in.
+    pub fn pages(mut self, pages: Pages) -> Builder {
+        self.pages = pages;
+        self
+    }
+
     /// Sets everything else.
     pub fn config(mut self, config: Config) -> Builder {
         self.config = config;
@@ -132,7 +140,7 @@ impl Builder {
             .and_then(|listener| Ok((listener.local_addr()?, listener)))
             .map_err(|error| StartError::Listen { address, error });
         let (address, listener) = listener?;
-        let setup = node::Setup::new(self.config, self.games, address)?;
+        let setup = node::Setup::new(self.config, self.games, self.pages, address)?;
         let mut workers = Vec::new();
         for index in 0..setup.workers() {
             let worker = Worker::start(index, setup.common.clone()).await;
@@ -152,7 +160,7 @@ impl Builder {
             return Err(problem);
         }
         let address = self.config.listen;
-        let setup = node::Setup::new(self.config, self.games, address)?;
+        let setup = node::Setup::new(self.config, self.games, self.pages, address)?;
         let (mailbox, orders) = Mailbox::new();
         let host = LocalHost { common: setup.common.clone(), mailbox: mailbox.clone(), orders };
         Ok(Local { node: setup.finish(vec![mailbox]), host })

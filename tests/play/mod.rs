@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use tickwire::config::{Config, SecretKey};
 use tickwire::game::{Cx, Game, Inputs as Controls, Leave, PlayerId, Refusal};
+use tickwire::pages::Pages;
 use tickwire::server::{Handle, Server};
 use tickwire::token::Signer;
 use tickwire_protocol::close::CloseReason;
@@ -156,7 +157,12 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) async fn start(config: Config) -> Running {
-        let server = Server::builder().game::<Tally>().config(config).bind().await.unwrap();
+        Running::start_with(config, Pages::default()).await
+    }
+
+    pub(crate) async fn start_with(config: Config, pages: Pages) -> Running {
+        let server = Server::builder().game::<Tally>().pages(pages).config(config);
+        let server = server.bind().await.unwrap();
         let (shutdown, stop) = oneshot::channel();
         Running {
             address: server.addr(),

@@ -29,6 +29,8 @@ struct GameShown {
     seats_max: usize,
     /// The hash of its schema: 16 hexadecimal digits.
     schema: String,
+    /// Where it can be played in a browser, if it can.
+    page: Option<String>,
 }
 
 pub(super) async fn games(State(node): State<Arc<Node>>) -> Response<Body> {
@@ -40,6 +42,7 @@ pub(super) async fn games(State(node): State<Arc<Node>>) -> Response<Body> {
             send_every: info.send_every,
             seats_max: info.seats_max,
             schema: format!("{:016x}", info.schema),
+            page: node.pages.of_game(info.name),
         }
     });
     json(StatusCode::OK, &Games { games: games.collect() })

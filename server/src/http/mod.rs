@@ -1,13 +1,13 @@
-//! HTTP: what a client does before it has a WebSocket, and a page for people.
+//! HTTP: what a client does before it has a WebSocket, and the pages of games.
 //!
 //! | path | what |
 //! |---|---|
-//! | `GET /` | a page: what this is, its games and rooms |
 //! | `GET /healthz` | whether it takes players |
 //! | `GET /api/games` | the games |
 //! | `GET /api/rooms` | the public rooms, also `?game=` |
 //! | `POST /api/join` | a seat: an address and a token |
 //! | `GET /ws` | the WebSocket |
+//! | `GET` anything else | the web pages, of which `/` is the front page |
 //!
 //! Every error has the one shape of [`ApiError`]. What decides about a request
 //! before its route does, such as its origin (and, later, who sent it and how
@@ -18,7 +18,7 @@ mod error;
 mod join;
 mod lists;
 mod origin;
-mod page;
+pub(crate) mod page;
 mod socket;
 
 use std::sync::Arc;
@@ -33,7 +33,7 @@ use hyper::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY,
     X_CONTENT_TYPE_OPTIONS,
 };
-use hyper::{Request, Response, StatusCode, Uri};
+use hyper::{Request, Response, StatusCode};
 use serde::Serialize;
 use tower_service::Service;
 
@@ -41,8 +41,8 @@ use crate::net::Transport;
 use crate::server::{Node, UpgradeSlot};
 use error::ApiError;
 
-/// Nothing is loaded, framed or sent anywhere, by a page or by anything that a
-/// browser takes for one.
+/// Nothing is loaded, framed or sent anywhere by what a browser takes for a page. The
+/// pages have a policy of their own.
 const CSP: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// What is the same for every response.
@@ -78,13 +78,12 @@ pub(crate) async fn answer<T: Transport>(
 
 fn routes<T: Transport>() -> Router<Arc<Node>> {
     Router::new()
-        .route("/", get(page::front))
         .route("/healthz", get(health))
         .route("/api/games", get(lists::games))
         .route("/api/rooms", get(lists::rooms))
         .route("/api/join", post(join::join))
         .route("/ws", any(socket::upgrade::<T>))
-        .fallback(unknown)
+        .fallback(page::any)
         .method_not_allowed_fallback(not_allowed)
 }
 
@@ -98,12 +97,6 @@ async fn health(State(node): State<Arc<Node>>) -> Response<Body> {
     } else {
         json(StatusCode::OK, &Health { status: "ok" })
     }
-}
-
-async fn unknown(uri: Uri) -> ApiError {
-    // What was asked for is the client's to know: it is not repeated.
-    let what = if uri.path().starts_with("/api/") { "no such call" } else { "no such page" };
-    ApiError::new(StatusCode::NOT_FOUND, "not_found", what)
 }
 
 async fn not_allowed() -> ApiError {

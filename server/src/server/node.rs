@@ -6,12 +6,15 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use hyper::header::HeaderValue;
 use tickwire_protocol::message::SUBPROTOCOL;
 use tokio::sync::{Mutex, Semaphore, watch};
 
 use super::StartError;
 use crate::config::{AllowedOrigins, Config};
+use crate::http::page;
 use crate::net::{Origins, UpgradePolicy};
+use crate::pages::Pages;
 use crate::room::RoomConfig;
 use crate::token::{Signer, random_key};
 use crate::worker::{Clock, Common, GameEntry, Mailbox, Place};
@@ -33,6 +36,9 @@ pub(crate) struct Node {
     pub(crate) workers: Vec<Mailbox>,
     /// Which requests become WebSockets, and which pages may use the API.
     pub(crate) policy: UpgradePolicy,
+    pub(crate) pages: Pages,
+    /// What the pages may do.
+    pub(crate) page_policy: HeaderValue,
     url: String,
     places: Arc<Semaphore>,
     draining: watch::Sender<bool>,
@@ -49,6 +55,7 @@ pub(super) struct Setup {
     config: Config,
     pub(super) common: Common,
     games: Vec<GameEntry>,
+    pages: Pages,
     address: SocketAddr,
 }
 
@@ -56,6 +63,7 @@ impl Setup {
     pub(super) fn new(
         config: Config,
         games: Vec<GameEntry>,
+        pages: Pages,
         address: SocketAddr,
     ) -> Result<Setup, StartError> {
         let key = match &config.secret_key {
@@ -71,7 +79,7 @@ impl Setup {
             signer: Signer::new(&key),
             drain: config.drain,
         };
-        Ok(Setup { config, common, games, address })
+        Ok(Setup { config, common, games, pages, address })
     }
 
     /// How many workers there are to be.
@@ -83,7 +91,7 @@ impl Setup {
     }
 
     pub(super) fn finish(self, workers: Vec<Mailbox>) -> Arc<Node> {
-        let Setup { config, common, games, address } = self;
+        let Setup { config, common, games, pages, address } = self;
         let scheme = if config.tls.is_some() { "https" } else { "http" };
         let url = config.public_url.clone().unwrap_or_else(|| format!("{scheme}://{address}"));
         let games = games
@@ -99,6 +107,8 @@ impl Setup {
             },
             places: Arc::new(Semaphore::new(config.connections_max)),
             draining: watch::Sender::new(false),
+            page_policy: page::policy(config.public_url.as_deref()),
+            pages,
             config,
             common,
             games,

@@ -1,0 +1,2 @@
+/** The page follows. */
+export {};
