@@ -32,12 +32,14 @@ pub mod hash;
 pub mod heap;
 pub mod limits;
 pub mod message;
+pub mod player;
 pub mod schema;
 pub mod table;
 pub mod time;
 pub mod token;
 pub mod value;
 
+pub use player::PlayerId;
 pub use table::{Entity, Id, Scope, Table, World};
 pub use tickwire_derive::{Entity, Message, Value, World};
 pub use time::{Tick, Time};

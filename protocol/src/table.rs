@@ -221,6 +221,17 @@ impl<T> Table<T> {
         entity
     }
 
+    /// Takes out every entity that `keep` does not want, in the order of their slots.
+    pub fn retain(&mut self, mut keep: impl FnMut(Id<T>, &T) -> bool) {
+        for slot in 0..self.rows.len() {
+            let row = &self.rows[slot];
+            let id = Id::new(slot as u32, row.generation);
+            if row.entity.as_ref().is_some_and(|entity| !keep(id, entity)) {
+                self.despawn(id);
+            }
+        }
+    }
+
     /// The entity, unless it is gone.
     pub fn get(&self, id: Id<T>) -> Option<&T> {
         self.rows
@@ -381,5 +392,28 @@ impl<T: Entity> AnyTable for Table<T> {
         {
             self.len -= 1;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_kept_is_gone_and_marked_and_nothing_else_is() {
+        let mut table = Table::<u8>::default();
+        let ids: Vec<_> = (0..6).map(|n| table.spawn(n)).collect();
+        table.despawn(ids[2]);
+        table.marks.clear();
+        table.rows.iter_mut().for_each(|row| row.marked = false);
+        let mut asked = Vec::new();
+        table.retain(|id, &n| {
+            asked.push(id);
+            n % 2 == 0
+        });
+        assert_eq!(asked, [ids[0], ids[1], ids[3], ids[4], ids[5]]);
+        assert_eq!(table.iter().map(|(_, &n)| n).collect::<Vec<_>>(), [0, 4]);
+        assert_eq!(table.marks, [1, 3, 5]);
+        assert_eq!(table.spawn(9).slot(), 1, "the lowest free slot is used again");
     }
 }

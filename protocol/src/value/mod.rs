@@ -8,6 +8,7 @@
 
 mod leaf;
 mod nest;
+mod number;
 
 use crate::codec::{Error, Reader, Writer};
 use crate::heap::Heap;
