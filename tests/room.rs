@@ -177,12 +177,49 @@ fn the_room_is_full_at_its_limit_and_closed_when_locked() {
 }
 
 #[test]
+fn a_seat_that_is_kept_counts_as_taken_and_the_game_says_how_many_there_are() {
+    let seats = |hall: &Hall| {
+        let count = hall.room.seats();
+        (hall.room.players(), count.taken, count.most)
+    };
+    let mut hall = Hall::new(RoomConfig { seats_max: 5, ..config() });
+    let ada = hall.join(1);
+    hall.room.reserve(SeatId(2), "Bob", hall.now).unwrap();
+    assert_eq!(seats(&hall), (1, 2, 5));
+    hall.wish(&ada, 1, Wish::Seats(3));
+    hall.room.reserve(SeatId(3), "Cid", hall.now).unwrap();
+    assert_eq!(hall.room.reserve(SeatId(4), "Dan", hall.now), Err(RoomFull));
+    assert_eq!(seats(&hall), (1, 3, 3));
+    hall.wish(&ada, 2, Wish::Seats(2));
+    assert_eq!(seats(&hall), (1, 3, 2), "nobody loses a seat");
+    hall.wish(&ada, 3, Wish::Seats(u16::MAX));
+    assert_eq!(seats(&hall), (1, 3, 5), "the server allows no more");
+}
+
+#[test]
+fn who_is_renamed_speaks_under_the_new_name() {
+    let mut hall = hall();
+    let (mut ada, bob) = (hall.join(1), hall.join(2));
+    ada.control();
+    for name in ["Grace\u{1b}[31m", &"x".repeat(100)] {
+        hall.wish(&bob, 1, Wish::Rename(name.to_owned()));
+        hall.say(&bob, ClientMessage::Chat { text: "hi" }).unwrap();
+    }
+    hall.step();
+    let long = format!("chat {}: hi", "x".repeat(64));
+    assert_eq!(ada.control(), ["chat Grace[31m: hi", &long]);
+}
+
+#[test]
 fn whom_the_game_refuses_never_was_here_and_whom_it_removes_is_gone() {
     let mut hall = hall();
     hall.room.reserve(SeatId(1), "Eve", hall.now).unwrap();
-    let eve = hall.connect(1, None, Hall::hello(), &Rc::default());
+    let link = Rc::default();
+    let eve = hall.connect(1, None, Hall::hello(), &link);
     assert_eq!(eve.err(), Some(CloseReason::Refused));
-    assert_eq!(hall.room.players(), 0);
+    assert_eq!(link.borrow().last_words, "not you", "in the game's own words");
+    assert_eq!((hall.room.players(), hall.room.seats().taken), (0, 0));
+    assert_eq!(hall.room.counters().joins_refused, 1);
     let (mut ada, mut bob) = (hall.join(2), hall.join(3));
     hall.play(&mut [&mut ada, &mut bob]);
     hall.wish(&ada, 1, Wish::Kick(bob.player));

@@ -13,9 +13,8 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use tickwire::net::{
-    ApplicationCode, CloseReason, Ended, Flushed, Limits, Message, SendError, WebSocket,
-};
+use tickwire::net::{Ended, Flushed, Limits, Message, SendError, WebSocket};
+use tickwire_protocol::close::CloseReason;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::LocalSet;
@@ -117,7 +116,7 @@ fn the_backlog_is_bounded_and_refuses_whole_messages() {
 #[test]
 fn nothing_is_queued_after_a_close() {
     let mut socket = WebSocket::new(tokio::io::empty(), tokio::io::sink(), b"", &game());
-    socket.close(&CloseReason::Restart);
+    socket.close(CloseReason::Restart, "");
     assert_eq!(socket.queue_binary(b"late", &[]), Err(SendError::Closed));
     assert_eq!(socket.try_flush(), Flushed::Closed);
 }
@@ -203,8 +202,7 @@ async fn the_servers_close_waits_for_the_answer_and_then_ends_the_stream() {
     let (server, client) = tcp_pair().await;
     let mut socket = WebSocket::tcp(server, b"", &game());
     socket.queue_binary(b"last words", &[]).unwrap();
-    let code = ApplicationCode::new(4404).unwrap();
-    socket.close(&CloseReason::Application { code, text: "no such room".into() });
+    socket.close(CloseReason::NoSuchRoom, "no such room");
     let mut client = RawClient::new(client);
     let (ended, ()) = tokio::join!(guard(socket.finish()), async {
         assert_eq!(client.read_frame().await, (BINARY, b"last words".to_vec()));
@@ -223,9 +221,9 @@ async fn the_servers_close_waits_for_the_answer_and_then_ends_the_stream() {
 async fn a_peer_that_does_not_answer_a_close_is_dropped_at_the_deadline() {
     let (client, server) = tokio::io::duplex(4);
     let mut socket = WebSocket::over(server, b"", &game());
-    socket.close(&CloseReason::GoingAway);
+    socket.close(CloseReason::Restart, "");
     let begun = Instant::now();
-    assert_eq!(socket.finish().await, Ended::ByServer(1001));
+    assert_eq!(socket.finish().await, Ended::ByServer(1012));
     assert_eq!(begun.elapsed(), game().close_deadline);
     drop(client);
 }

@@ -172,6 +172,9 @@ pub enum ServerMessage<'a> {
     Bye {
         /// Why.
         reason: CloseReason,
+        /// The same in words: the reason's own, or more specific ones. Of two reasons
+        /// with one code it says which.
+        text: &'a str,
         /// Not to connect again before this many milliseconds.
         retry_after_ms: u32,
     },
@@ -386,10 +389,10 @@ impl<'a> ServerMessage<'a> {
                 w.u64(*stamp);
                 clock.write(&mut w);
             }
-            ServerMessage::Bye { reason, retry_after_ms } => {
+            ServerMessage::Bye { reason, text, retry_after_ms } => {
                 w.u8(5);
                 w.u16(reason.code());
-                w.str(reason.text());
+                w.str(fitting(text, REASON_BYTES_MAX));
                 w.u32(*retry_after_ms);
             }
             ServerMessage::Moved { address, token } => {
@@ -432,7 +435,7 @@ impl<'a> ServerMessage<'a> {
             5 => {
                 let (code, text) = (r.u16()?, r.str(REASON_BYTES_MAX)?);
                 let reason = CloseReason::from_code(code, text);
-                ServerMessage::Bye { reason, retry_after_ms: r.u32()? }
+                ServerMessage::Bye { reason, text, retry_after_ms: r.u32()? }
             }
             6 => ServerMessage::Moved {
                 address: r.str(ADDRESS_BYTES_MAX)?,
@@ -511,6 +514,6 @@ fn read_option<'a, T>(
 }
 
 /// The longest start of a text that fits, cut between characters.
-fn fitting(text: &str, bytes_max: usize) -> &str {
+pub(crate) fn fitting(text: &str, bytes_max: usize) -> &str {
     &text[..text.floor_char_boundary(bytes_max)]
 }

@@ -310,7 +310,7 @@ proptest! {
             (ServerMessage::Chat(chat), Server::Chat(id, text.clone(), micros, text.clone())),
             (ServerMessage::Pong { stamp: c, clock }, Server::Pong(c, id, micros)),
             (
-                ServerMessage::Bye { reason, retry_after_ms: id },
+                ServerMessage::Bye { reason, text: reason.text(), retry_after_ms: id },
                 Server::Bye(small, reason.text().to_owned(), id),
             ),
             (

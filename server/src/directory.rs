@@ -23,8 +23,10 @@ pub struct RoomEntry {
     pub worker: usize,
     /// A line for people; empty shows the game's name.
     pub title: String,
-    /// Players with a seat.
+    /// Players who have come and have a seat.
     pub players: usize,
+    /// Seats that are taken, or kept for somebody who has not come yet.
+    pub seats_taken: usize,
     /// Most seats.
     pub seats_max: usize,
     /// Only who knows its id can find it.
@@ -38,7 +40,7 @@ pub struct RoomEntry {
 impl RoomEntry {
     /// Whether somebody who only names its game may be sent there.
     fn open(&self) -> bool {
-        !self.private && !self.locked && !self.custom && self.players < self.seats_max
+        !self.private && !self.locked && !self.custom && self.seats_taken < self.seats_max
     }
 }
 
@@ -83,7 +85,7 @@ impl Directory {
         self.rooms
             .iter()
             .filter(|entry| entry.game == game && entry.open() && !tried.contains(entry.key()))
-            .max_by_key(|entry| (entry.players, *entry.key()))
+            .max_by_key(|entry| (entry.seats_taken, *entry.key()))
             .map(|entry| (*entry.key(), entry.worker))
     }
 
@@ -139,6 +141,7 @@ mod tests {
             worker: 0,
             title: String::new(),
             players,
+            seats_taken: players,
             seats_max: 4,
             private: false,
             locked: false,

@@ -15,8 +15,11 @@ use rand_pcg::Pcg64Mcg;
 use rand_pcg::rand_core::{Rng, SeedableRng};
 use serde::de::DeserializeOwned;
 use tickwire_protocol::limits::SCOPES_WATCHED_MAX;
+pub use tickwire_protocol::player::PlayerId;
 use tickwire_protocol::schema::{Schema, SchemaError};
 use tickwire_protocol::{Message, Scope, Tick, World};
+
+use crate::text::clean_name;
 
 /// The rules of a game.
 pub trait Game: Sized + 'static {
@@ -26,7 +29,7 @@ pub trait Game: Sized + 'static {
     const TICK_HZ: u32;
     /// Clients get a frame every so many steps.
     const SEND_EVERY: u32 = 1;
-    /// Most players of a room, unless its options say less.
+    /// Most players of a room, unless it says less: see [`Listing::seats_max`].
     const SEATS_MAX: usize = 64;
 
     /// The replicated state.
@@ -87,10 +90,6 @@ pub fn schema_of<G: Game>() -> Result<Schema, SchemaError> {
         G::Event::schema(),
     )
 }
-
-/// A player's number in the room: known to all, and not used again in it.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct PlayerId(pub u32);
 
 /// A player as the game sees them.
 #[derive(Clone, Debug)]
@@ -186,7 +185,13 @@ pub enum To {
     Player(PlayerId),
 }
 
-/// An event on its way out of a step.
+/// What the game tells clients, on its way out of a step.
+#[derive(Debug)]
+pub struct Events<E> {
+    pub(crate) outgoing: Vec<Outgoing<E>>,
+}
+
+/// An event on its way.
 #[derive(Debug)]
 pub(crate) struct Outgoing<E> {
     pub(crate) to: To,
@@ -194,8 +199,45 @@ pub(crate) struct Outgoing<E> {
     pub(crate) event: E,
 }
 
+impl<E> Events<E> {
+    /// Tells everybody, except who skips this tick.
+    pub fn emit(&mut self, event: E) {
+        self.emit_to(To::Scope(Scope::ROOM), Class::Transient, event);
+    }
+
+    /// Tells some, in one way or the other.
+    pub fn emit_to(&mut self, to: To, class: Class, event: E) {
+        self.outgoing.push(Outgoing { to, class, event });
+    }
+}
+
+/// What the game wants to be reminded of, in ticks.
+#[derive(Debug, Default)]
+pub struct Timers {
+    /// The step under way.
+    now: Tick,
+    waiting: BinaryHeap<Reverse<(Tick, u64)>>,
+}
+
+impl Timers {
+    /// Has [`Timers::due`] give `what` in a later step.
+    pub fn after(&mut self, ticks: u32, what: u64) {
+        self.waiting.push(Reverse((self.now.after(ticks.max(1)), what)));
+    }
+
+    /// A timer that is due, the earliest first; ask until there is none.
+    pub fn due(&mut self) -> Option<u64> {
+        let Reverse((tick, what)) = *self.waiting.peek()?;
+        if tick > self.now {
+            return None;
+        }
+        self.waiting.pop();
+        Some(what)
+    }
+}
+
 /// What a listing shows of a room.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Listing {
     /// A line for people; empty shows the game's name.
     pub title: String,
@@ -203,29 +245,37 @@ pub struct Listing {
     pub locked: bool,
     /// Whether only who knows its id can find it.
     pub private: bool,
+    /// Most players: [`Game::SEATS_MAX`] unless the game says less. Who has a seat
+    /// keeps it.
+    pub seats_max: usize,
 }
 
 /// Numbers of scopes that are never given out: a game may use them as it likes,
 /// say one for each cell of a grid.
 pub const OWN_SCOPES: Range<u32> = 1 << 20..1 << 29;
 
-/// What a game may use.
+/// What a game may use. The fields stand side by side: an event can be emitted
+/// while a row of the world is borrowed.
 pub struct Cx<G: Game> {
     /// The replicated state.
     pub world: G::World,
     /// A generator that gives the same numbers for the same seed, everywhere.
     pub rng: Pcg64Mcg,
+    /// The step under way, or the last one. The room counts by itself: to write to
+    /// it changes nothing.
+    pub tick: Tick,
+    /// One-off messages to clients.
+    pub events: Events<G::Event>,
+    /// What comes due in later steps.
+    pub timers: Timers,
     /// What listings show of the room.
     pub listing: Listing,
-    pub(crate) tick: Tick,
     pub(crate) players: BTreeMap<PlayerId, Player>,
-    pub(crate) events: Vec<Outgoing<G::Event>>,
     /// Who watches what, beside the room and their own: sorted, without doubles.
     pub(crate) watches: BTreeMap<PlayerId, Vec<Scope>>,
     /// Named groups, in the order of their scopes.
     pub(crate) groups: Vec<(String, Scope)>,
     pub(crate) scopes: u32,
-    timers: BinaryHeap<Reverse<(Tick, u64)>>,
     /// Players that the game does not want any more.
     pub(crate) removals: Vec<PlayerId>,
     pub(crate) ends: bool,
@@ -236,22 +286,27 @@ impl<G: Game> Cx<G> {
         Cx {
             world: G::World::default(),
             rng: Pcg64Mcg::seed_from_u64(seed),
-            listing: Listing::default(),
             tick: Tick(0),
+            events: Events { outgoing: Vec::new() },
+            timers: Timers::default(),
+            listing: Listing {
+                title: String::new(),
+                locked: false,
+                private: false,
+                seats_max: G::SEATS_MAX,
+            },
             players: BTreeMap::new(),
-            events: Vec::new(),
             watches: BTreeMap::new(),
             groups: Vec::new(),
             scopes: 0,
-            timers: BinaryHeap::new(),
             removals: Vec::new(),
             ends: false,
         }
     }
 
-    /// The step under way, or the last one.
-    pub fn tick(&self) -> Tick {
-        self.tick
+    /// A step begins.
+    pub(crate) fn begin(&mut self, tick: Tick) {
+        (self.tick, self.timers.now) = (tick, tick);
     }
 
     /// The length of a step, in seconds.
@@ -285,14 +340,13 @@ impl<G: Game> Cx<G> {
         self.players.values()
     }
 
-    /// Tells everybody, except who skips this tick.
-    pub fn emit(&mut self, event: G::Event) {
-        self.emit_to(To::Scope(Scope::ROOM), Class::Transient, event);
-    }
-
-    /// Tells some, in one way or the other.
-    pub fn emit_to(&mut self, to: To, class: Class, event: G::Event) {
-        self.events.push(Outgoing { to, class, event });
+    /// A player goes by another name from now on, in chat too. Gives it as it is:
+    /// without control characters, and cut at the limit of a name. Nothing if they
+    /// are not here.
+    pub fn rename(&mut self, player: PlayerId, name: &str) -> Option<&str> {
+        let player = self.players.get_mut(&player)?;
+        player.name = clean_name(name);
+        Some(&player.name)
     }
 
     /// A scope by name, which is made when it is asked for first: a team, say.
@@ -341,21 +395,6 @@ impl<G: Game> Cx<G> {
         {
             watches.remove(place);
         }
-    }
-
-    /// Has [`Cx::due`] give `what` in a later step.
-    pub fn after(&mut self, ticks: u32, what: u64) {
-        self.timers.push(Reverse((self.tick.after(ticks.max(1)), what)));
-    }
-
-    /// A timer that is due, the earliest first; ask until there is none.
-    pub fn due(&mut self) -> Option<u64> {
-        let Reverse((tick, what)) = *self.timers.peek()?;
-        if tick > self.tick {
-            return None;
-        }
-        self.timers.pop();
-        Some(what)
     }
 
     /// The player has to go, after this step.

@@ -29,6 +29,7 @@ pub mod net;
 pub mod pages;
 pub mod room;
 pub mod server;
+mod text;
 pub mod token;
 pub mod worker;
 pub mod world;

@@ -94,7 +94,7 @@ impl<const EVERY: u32> Storm<EVERY> {
         let number = self.events;
         self.events += 1;
         let text = "!".repeat(number as usize % 7);
-        cx.emit_to(to, class, News { number, text });
+        cx.events.emit_to(to, class, News { number, text });
         self.fresh.push((number, to, class));
     }
 
@@ -110,7 +110,7 @@ impl<const EVERY: u32> Storm<EVERY> {
                 To::Scope(scope) => mate.watches.contains(&scope),
             };
             let to = self.mates.iter().filter(|it| gets(*it)).map(|(player, _)| player.0).collect();
-            let (tick, reliable) = (cx.tick().0, class == Class::Reliable);
+            let (tick, reliable) = (cx.tick.0, class == Class::Reliable);
             self.log.push(Logged { number, tick, reliable, whom, to });
         }
     }

@@ -88,7 +88,7 @@ impl Link for End {
         }
     }
 
-    fn close(&mut self, reason: CloseReason) {
+    fn close(&mut self, reason: CloseReason, _: &str) {
         let mut wire = self.0.borrow_mut();
         assert!(wire.closed.is_none(), "closed once");
         wire.closed = Some(reason);

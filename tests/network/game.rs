@@ -270,17 +270,17 @@ impl Game for Ledger {
         if let Some(hall) = cx.world.halls.get_mut(self.hall) {
             hall.steps += 1;
         }
-        if cx.tick().0.is_multiple_of(NEWS_EVERY) {
+        if cx.tick.0.is_multiple_of(NEWS_EVERY) {
             self.news += 1;
             let news = News { number: self.news };
-            cx.emit_to(To::Scope(Scope::ROOM), Class::Reliable, news);
+            cx.events.emit_to(To::Scope(Scope::ROOM), Class::Reliable, news);
         }
         let rows = Rows::of(&cx.world);
         record(|it| {
             let past = &mut it.rooms[self.room as usize];
             past.push(rows);
-            if past.len() != cx.tick().0 as usize {
-                it.faults.push(format!("room {} skipped to {}", self.room, cx.tick()));
+            if past.len() != cx.tick.0 as usize {
+                it.faults.push(format!("room {} skipped to {}", self.room, cx.tick));
             }
         });
     }

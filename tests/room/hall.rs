@@ -65,6 +65,10 @@ pub(crate) enum Wish {
     /// Ends the room.
     End,
     Lock,
+    /// Sets how many seats there are.
+    Seats(u16),
+    /// The player who asks goes by another name.
+    Rename(String),
 }
 
 #[derive(Message, Clone, PartialEq, Debug)]
@@ -146,7 +150,12 @@ impl Game for Dots {
         self.diary.push(format!("{presence:?} {}", player.0));
     }
 
-    fn command(&mut self, cx: &mut Cx<Self>, _: PlayerId, wish: Wish) -> Result<Granted, Refusal> {
+    fn command(
+        &mut self,
+        cx: &mut Cx<Self>,
+        player: PlayerId,
+        wish: Wish,
+    ) -> Result<Granted, Refusal> {
         match wish {
             Wish::Echo(number) => return Ok(Granted(number)),
             Wish::No => return Err(Refusal::new(100, "no")),
@@ -156,7 +165,7 @@ impl Game for Dots {
                     let noise = Noise { number: self.noises, text };
                     self.noises += 1;
                     let class = if reliable { Class::Reliable } else { Class::Transient };
-                    cx.emit_to(To::Scope(Scope::ROOM), class, noise);
+                    cx.events.emit_to(To::Scope(Scope::ROOM), class, noise);
                 }
             }
             Wish::Build(walls) => {
@@ -167,6 +176,8 @@ impl Game for Dots {
             Wish::Kick(player) => cx.remove(PlayerId(player)),
             Wish::End => cx.end(),
             Wish::Lock => cx.listing.locked = true,
+            Wish::Seats(count) => cx.listing.seats_max = count.into(),
+            Wish::Rename(name) => drop(cx.rename(player, &name)),
         }
         Ok(Granted(0))
     }
@@ -181,6 +192,8 @@ impl Game for Dots {
 pub(crate) struct Taken {
     pub(crate) messages: Vec<Vec<u8>>,
     pub(crate) closed: Option<CloseReason>,
+    /// What was said with that.
+    pub(crate) last_words: String,
     /// Whether it says after each message that a rest waits.
     pub(crate) clogged: bool,
     pub(crate) gone: bool,
@@ -217,8 +230,10 @@ impl Link for End {
         if taken.waits { Sent::Waits } else { Sent::All }
     }
 
-    fn close(&mut self, reason: CloseReason) {
-        assert!(self.0.borrow_mut().closed.replace(reason).is_none(), "closed once");
+    fn close(&mut self, reason: CloseReason, text: &str) {
+        let mut taken = self.0.borrow_mut();
+        assert!(taken.closed.replace(reason).is_none(), "closed once");
+        text.clone_into(&mut taken.last_words);
     }
 }
 
@@ -270,7 +285,7 @@ impl Peer {
             ServerMessage::Pong { stamp, clock } => {
                 format!("pong {stamp} {} {}", clock.tick, clock.micros)
             }
-            ServerMessage::Bye { reason, retry_after_ms } => {
+            ServerMessage::Bye { reason, retry_after_ms, .. } => {
                 format!("bye {reason:?} {retry_after_ms}")
             }
             other => format!("{other:?}"),

@@ -47,7 +47,7 @@ impl Game for Weather {
     }
 
     fn step(&mut self, cx: &mut Cx<Self>, _: &Inputs<Nothing>) {
-        let tick = cx.tick().0;
+        let tick = cx.tick.0;
         for (at, (_, cell)) in (0u32..).zip(cx.world.cells.iter_mut()) {
             // Knuth's multiplier: no run of values to make a chunk short.
             cell.light = (tick ^ at << 16).wrapping_mul(2_654_435_761);

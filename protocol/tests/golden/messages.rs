@@ -237,11 +237,9 @@ fn server_messages() -> Vec<(&'static str, ServerMessage<'static>)> {
         ("an empty token", ServerMessage::Token { token: "" }),
         ("the longest token", ServerMessage::Token { token: text(1024) }),
     ];
-    messages.extend(
-        reasons()
-            .into_iter()
-            .map(|(reason, retry_after_ms)| ("bye", ServerMessage::Bye { reason, retry_after_ms })),
-    );
+    messages.extend(reasons().into_iter().map(|(reason, retry_after_ms)| {
+        ("bye", ServerMessage::Bye { reason, text: reason.text(), retry_after_ms })
+    }));
     messages
 }
 
@@ -361,8 +359,8 @@ fn server_meaning(message: &ServerMessage<'_>) -> Json {
         ServerMessage::Pong { stamp, clock: at } => {
             json!({ "pong": { "stamp": stamp.to_string(), "clock": clock(at) } })
         }
-        ServerMessage::Bye { reason, retry_after_ms } => json!({ "bye": {
-            "code": reason.code(), "text": reason.text(), "retry_after_ms": retry_after_ms,
+        ServerMessage::Bye { reason, text, retry_after_ms } => json!({ "bye": {
+            "code": reason.code(), "text": text, "retry_after_ms": retry_after_ms,
             "advice": format!("{:?}", reason.advice()).to_lowercase(),
         } }),
         ServerMessage::Moved { address, token } => {

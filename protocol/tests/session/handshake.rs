@@ -7,6 +7,7 @@ use tickwire_protocol::client::{
 };
 use tickwire_protocol::close::CloseReason;
 use tickwire_protocol::dynamic::Value;
+use tickwire_protocol::limits::REASON_BYTES_MAX;
 use tickwire_protocol::message::{ClientMessage, ServerMessage, VERSION, Welcome};
 use tickwire_protocol::schema::Schema;
 use tickwire_protocol::{Tick, Time};
@@ -210,7 +211,8 @@ fn a_refusal_tells_what_follows() {
     let answer = |reason: CloseReason, retry_after_ms| {
         let mut session = greeting(config());
         asked_for(&mut session);
-        let bye = bytes(&ServerMessage::Bye { reason, retry_after_ms });
+        let text = reason.text();
+        let bye = bytes(&ServerMessage::Bye { reason, text, retry_after_ms });
         session.handle_message(&bye, ms(10)).unwrap();
         match session.poll_event() {
             Some(SessionEvent::Closed { cause, then }) => {
@@ -220,11 +222,35 @@ fn a_refusal_tells_what_follows() {
             other => panic!("{other:?}"),
         }
     };
-    assert_eq!(answer(CloseReason::Refused, 0), Then::End);
+    assert_eq!(answer(CloseReason::BadMessage, 0), Then::End);
     let Then::NeedSeat { not_before } = answer(CloseReason::TryLater, 3000) else { panic!() };
     assert!((ms(3010)..=ms(3260)).contains(&not_before));
     assert!(matches!(answer(CloseReason::SeatUsed, 0), Then::NeedSeat { .. }));
     assert!(matches!(answer(CloseReason::Restart, 0), Then::Reconnect(_)));
+}
+
+#[test]
+fn the_words_of_a_game_that_lets_nobody_in_reach_the_application() {
+    let closed = |said: &str, framed: bool| {
+        let mut session = greeting(config());
+        asked_for(&mut session);
+        if framed {
+            let reason = CloseReason::Refused;
+            let bye = ServerMessage::Bye { reason, text: said, retry_after_ms: 0 };
+            session.handle_message(&bytes(&bye), ms(10)).unwrap();
+        } else {
+            session.handle_close(4403, said, ms(10));
+        }
+        match session.poll_event() {
+            Some(SessionEvent::Closed { cause: Cause::Refused(text), then: Then::End }) => text,
+            other => panic!("{other:?}"),
+        }
+    };
+    for framed in [true, false] {
+        assert_eq!(&*closed("only Ada may play", framed), "only Ada may play");
+        let long = closed(&"é".repeat(100), framed);
+        assert_eq!(long.len(), REASON_BYTES_MAX);
+    }
 }
 
 #[test]

@@ -20,7 +20,7 @@ fn messages(pair: &mut Pair) -> Vec<Vec<u8>> {
     let clock = pair.server.clock();
     let refusal = Refusal { code: 101, text: "no" };
     let chat = Chat { player: 1, name: "Ada", tick: Tick(9), text: "hi" };
-    let bye = ServerMessage::Bye { reason: CloseReason::Restart, retry_after_ms: 10 };
+    let bye = ServerMessage::Bye { reason: CloseReason::Restart, text: "", retry_after_ms: 10 };
     vec![
         pair.server.advance(1),
         pair.server.full(),

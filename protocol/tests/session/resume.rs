@@ -120,7 +120,7 @@ fn who_was_replaced_stays_away() {
 #[test]
 fn a_restart_is_waited_for_as_long_as_the_server_asks() {
     let mut pair = Pair::joined();
-    let bye = ServerMessage::Bye { reason: CloseReason::Restart, retry_after_ms: 5000 };
+    let bye = ServerMessage::Bye { reason: CloseReason::Restart, text: "", retry_after_ms: 5000 };
     pair.take(1050, |_| bytes(&bye)).unwrap();
     tells!(pair.session, SessionEvent::Closed { then: Then::Reconnect(_), .. });
     let at = pair.session.deadline().unwrap();

@@ -147,7 +147,11 @@ impl World {
             0 => self.session.handle_lost(ms(self.now)),
             1 => self.session.handle_close(1001, "", ms(self.now)),
             _ => {
-                let bye = ServerMessage::Bye { reason: CloseReason::TooSlow, retry_after_ms: 20 };
+                let bye = ServerMessage::Bye {
+                    reason: CloseReason::TooSlow,
+                    text: "",
+                    retry_after_ms: 20,
+                };
                 self.session.handle_message(&bytes(&bye), ms(self.now)).unwrap();
             }
         }

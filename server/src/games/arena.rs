@@ -32,11 +32,11 @@ use std::collections::BTreeMap;
 use rand_pcg::rand_core::Rng;
 use serde::Deserialize;
 use tickwire_protocol::limits::SLOTS_MAX;
-use tickwire_protocol::{Entity, Id, Message, Scope, Table, Value, World};
+use tickwire_protocol::{Entity, Id, Message, Table, Tick, Value, World};
 
 use self::combat::Contacts;
 use self::flight::{along, cell, cosine, sine, sixteenths, units};
-use crate::game::{Class, Cx, Game, Inputs, Leave, PlayerId, Presence, Refusal, To};
+use crate::game::{Cx, Game, Inputs, Leave, PlayerId, Presence, Refusal};
 
 pub use self::flight::{Body, KEEP, SPEED_MAX, THRUST, TURN, fly};
 pub use self::names::{NAME_CHARS_MAX, NAME_EMPTY, NAME_TAKEN, NAME_TOO_LONG};
@@ -61,8 +61,8 @@ pub struct Space {
 /// A ship.
 #[derive(Entity, Clone, Copy, PartialEq, Default, Debug)]
 pub struct Ship {
-    /// Its pilot's number.
-    pub player: u32,
+    /// Its pilot.
+    pub player: PlayerId,
     /// Where it is, in units.
     #[net(min = -2048, max = 2048, step = 0.0625, ring, motion)]
     pub x: f32,
@@ -85,7 +85,7 @@ pub struct Ship {
 #[derive(Entity, Clone, Copy, PartialEq, Debug)]
 pub struct Shot {
     /// Who fired it.
-    pub player: u32,
+    pub player: PlayerId,
     /// Where it is, in units.
     #[net(min = -2048, max = 2048, step = 0.0625, ring, motion)]
     pub x: f32,
@@ -97,7 +97,7 @@ pub struct Shot {
     /// How it moves, in sixteenths of a unit per tick.
     pub vy: i16,
     /// The tick in which it fades.
-    pub until: u32,
+    pub until: Tick,
 }
 
 /// A rock.
@@ -123,8 +123,8 @@ pub struct Rock {
 /// A line of the leaderboard.
 #[derive(Entity, Clone, PartialEq, Default, Debug)]
 pub struct Score {
-    /// The player's number.
-    pub player: u32,
+    /// The player.
+    pub player: PlayerId,
     /// The name that they go by here.
     #[net(max_bytes = 64)]
     pub name: String,
@@ -152,13 +152,13 @@ pub struct Gear {
     #[net(max = 12)]
     pub ammo: u8,
     /// From when on it can fire.
-    pub ready_at: u32,
+    pub ready_at: Tick,
     /// When one more shot is loaded, unless all are.
-    pub reload_at: u32,
+    pub reload_at: Tick,
     /// Until when nothing hits it.
-    pub safe_until: u32,
+    pub safe_until: Tick,
     /// When a lost ship is replaced.
-    pub launch_at: u32,
+    pub launch_at: Tick,
 }
 
 // ---------------------------------------------------------------- what is said
@@ -202,7 +202,7 @@ pub enum Event {
     /// A ship has fired.
     Fired {
         /// Whose.
-        player: u32,
+        player: PlayerId,
     },
     /// Something burst.
     Explosion {
@@ -233,8 +233,8 @@ pub enum Event {
 /// A player as events name them: they may be gone when it is read.
 #[derive(Value, Clone, PartialEq, Debug)]
 pub struct Who {
-    /// Their number.
-    pub player: u32,
+    /// Who.
+    pub player: PlayerId,
     /// Their name at that time.
     pub name: String,
 }
@@ -259,8 +259,6 @@ impl Default for Options {
 
 /// An option is not within its range.
 pub const BAD_OPTION: u16 = 100;
-/// All seats are taken.
-pub const FULL: u16 = 101;
 
 // --------------------------------------------------------- numbers of the game
 
@@ -330,8 +328,6 @@ pub struct Arena {
     options: Options,
     pilots: BTreeMap<PlayerId, Pilot>,
     contacts: Contacts,
-    /// Shots that fade; empty between steps.
-    spent: Vec<Id<Shot>>,
 }
 
 /// The rows of a player.
@@ -365,27 +361,21 @@ impl Game for Arena {
         if let Some(limit) = options.score_limit {
             cx.listing.title = format!("Arena: first to {limit}");
         }
+        cx.listing.seats_max = options.seats;
         for _ in 0..options.rocks {
             add_rock(cx);
         }
-        cx.after(ROCK_TICKS, NEW_ROCK);
-        Ok(Arena {
-            options,
-            pilots: BTreeMap::new(),
-            contacts: Contacts::default(),
-            spent: Vec::new(),
-        })
+        cx.timers.after(ROCK_TICKS, NEW_ROCK);
+        Ok(Arena { options, pilots: BTreeMap::new(), contacts: Contacts::default() })
     }
 
     fn join(&mut self, cx: &mut Cx<Self>, player: PlayerId) -> Result<(), Refusal> {
-        if self.pilots.len() >= self.options.seats {
-            return Err(Refusal::new(FULL, "all seats are taken"));
-        }
         let Some(own) = cx.player(player) else {
             return Err(Refusal::new(Refusal::UNKNOWN, "no such player"));
         };
         let (private, name) = (own.private, names::free(&cx.world, player, &own.name));
-        let score = cx.world.scores.spawn(Score { player: player.0, name, ..Score::default() });
+        cx.rename(player, &name);
+        let score = cx.world.scores.spawn(Score { player, name, ..Score::default() });
         let gear = cx.world.gear.spawn_in(private, Gear::default());
         self.pilots.insert(player, Pilot { ship: Id::NONE, gear, score });
         self.launch(cx, player);
@@ -393,7 +383,7 @@ impl Game for Arena {
     }
 
     fn step(&mut self, cx: &mut Cx<Self>, inputs: &Inputs<Steer>) {
-        while let Some(timer) = cx.due() {
+        while let Some(timer) = cx.timers.due() {
             match timer {
                 NEW_ROCK => self.replenish(cx),
                 player => self.launch(cx, PlayerId(player as u32)),
@@ -411,11 +401,7 @@ impl Game for Arena {
         cx.world.ships.despawn(pilot.ship);
         cx.world.gear.despawn(pilot.gear);
         cx.world.scores.despawn(pilot.score);
-        let shots = cx.world.shots.iter();
-        self.spent.extend(shots.filter(|(_, shot)| shot.player == player.0).map(|(id, _)| id));
-        for shot in self.spent.drain(..) {
-            cx.world.shots.despawn(shot);
-        }
+        cx.world.shots.retain(|_, shot| shot.player != player);
     }
 
     // The ship of a dropped player drifts on: the room holds neutral controls for it.
@@ -432,6 +418,7 @@ impl Game for Arena {
         Command::Rename { name }: Command,
     ) -> Result<Reply, Refusal> {
         let name = names::check(&cx.world, player, &name)?.to_owned();
+        cx.rename(player, &name);
         if let Some(score) = self.score(cx, player) {
             score.name.clone_from(&name);
         }
@@ -449,23 +436,23 @@ impl Pilot {
         else {
             return;
         };
-        let (mut ship, mut gear, now) = (ship, gear, cx.tick().0);
+        let (mut ship, mut gear, now) = (ship, gear, cx.tick);
         let mut body = Body::of(&ship, &gear);
         fly(&mut body, steer);
         body.show(&mut ship, &mut gear);
         if gear.ammo < AMMO && now >= gear.reload_at {
             gear.ammo += 1;
-            gear.reload_at = now + RELOAD_TICKS;
+            gear.reload_at = now.after(RELOAD_TICKS);
         }
         if steer.fire && gear.ammo > 0 && now >= gear.ready_at {
             if gear.ammo == AMMO {
-                gear.reload_at = now + RELOAD_TICKS;
+                gear.reload_at = now.after(RELOAD_TICKS);
             }
             gear.ammo -= 1;
-            gear.ready_at = now + COOLDOWN_TICKS;
+            gear.ready_at = now.after(COOLDOWN_TICKS);
             gear.safe_until = gear.safe_until.min(now);
-            cx.world.shots.spawn(shot_from(body, player, now + SHOT_TICKS));
-            cx.emit(Event::Fired { player: player.0 });
+            cx.world.shots.spawn(shot_from(body, player, now.after(SHOT_TICKS)));
+            cx.events.emit(Event::Fired { player });
         }
         ship.thrust = steer.thrust;
         ship.safe = now < gear.safe_until;
@@ -484,11 +471,11 @@ fn put<T: PartialEq>(table: &mut Table<T>, id: Id<T>, row: T) {
 }
 
 /// A shot from the nose of a ship.
-fn shot_from(body: Body, player: PlayerId, until: u32) -> Shot {
+fn shot_from(body: Body, player: PlayerId, until: Tick) -> Shot {
     let (cos, sin) = (cosine(body.heading), sine(body.heading));
     let nose = i32::from(SHIP_RADIUS);
     Shot {
-        player: player.0,
+        player,
         x: units(body.x.wrapping_add(along(nose, cos) as i16)),
         y: units(body.y.wrapping_add(along(nose, sin) as i16)),
         vx: sixteenths(body.vx) + along(SHOT_SPEED, cos) as i16,
@@ -511,8 +498,8 @@ impl Arena {
         let Some(pilot) = self.pilots.get_mut(&player) else { return };
         let mut roll = || cx.rng.next_u32();
         let (x, y, heading) = (roll() as i16, roll() as i16, roll() as u8);
-        let mut ship = Ship { player: player.0, safe: true, hp: HP, ..Ship::default() };
-        let safe_until = cx.tick().0 + SAFE_TICKS;
+        let mut ship = Ship { player, safe: true, hp: HP, ..Ship::default() };
+        let safe_until = cx.tick.after(SAFE_TICKS);
         let mut gear = Gear { ammo: AMMO, safe_until, ..Gear::default() };
         Body { x, y, heading, vx: 0, vy: 0 }.show(&mut ship, &mut gear);
         pilot.ship = cx.world.ships.spawn(ship);
@@ -525,21 +512,15 @@ impl Arena {
         if there + weight(ROCK_SIZE_MAX) <= self.options.rocks * weight(ROCK_SIZE_MAX) {
             add_rock(cx);
         }
-        cx.after(ROCK_TICKS, NEW_ROCK);
+        cx.timers.after(ROCK_TICKS, NEW_ROCK);
     }
 
     /// Moves what nobody steers.
     fn drift(&mut self, cx: &mut Cx<Self>) {
-        let now = cx.tick().0;
-        for (id, shot) in cx.world.shots.iter_mut() {
+        cx.world.shots.retain(|_, shot| cx.tick < shot.until);
+        for (_, shot) in cx.world.shots.iter_mut() {
             shot.x = units(cell(shot.x).wrapping_add(shot.vx));
             shot.y = units(cell(shot.y).wrapping_add(shot.vy));
-            if now >= shot.until {
-                self.spent.push(id);
-            }
-        }
-        for shot in self.spent.drain(..) {
-            cx.world.shots.despawn(shot);
         }
         for (_, rock) in cx.world.rocks.iter_mut() {
             rock.x = units(cell(rock.x).wrapping_add(rock.vx));
@@ -554,7 +535,7 @@ impl Arena {
 
     fn who(&self, cx: &Cx<Self>, player: PlayerId) -> Who {
         let score = self.pilots.get(&player).and_then(|pilot| cx.world.scores.get(pilot.score));
-        Who { player: player.0, name: score.map(|score| score.name.clone()).unwrap_or_default() }
+        Who { player, name: score.map(|score| score.name.clone()).unwrap_or_default() }
     }
 }
 

@@ -1,12 +1,13 @@
 //! Why a WebSocket ends, as values.
 //!
-//! A [`Violation`] is what a peer did against the rules; a [`CloseReason`] is
-//! what the server tells a peer (violations among them); [`Ended`] is what the
-//! owner of a connection learns. All close codes of this layer are in this file.
+//! A [`Violation`] is what a peer did against the rules, and the peer is told so; any
+//! other reason to close is the protocol's. [`Ended`] is what the owner of a
+//! connection learns. All close codes of this layer are in this file.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::io;
+
+use tickwire_protocol::close::CloseReason;
 
 /// Bytes of a control frame's payload at most, by the WebSocket standard.
 pub const CONTROL_BYTES_MAX: usize = 125;
@@ -133,91 +134,6 @@ impl fmt::Display for Violation {
 
 impl std::error::Error for Violation {}
 
-/// A close code of the application: 4000 to 4999.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ApplicationCode(u16);
-
-impl ApplicationCode {
-    /// The code, or nothing when it is outside of the application's range.
-    pub const fn new(code: u16) -> Option<Self> {
-        if code >= 4000 && code <= 4999 { Some(Self(code)) } else { None }
-    }
-
-    /// The number on the wire.
-    pub const fn get(self) -> u16 {
-        self.0
-    }
-}
-
-/// Why the server closes a connection.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CloseReason {
-    /// The purpose is fulfilled: 1000.
-    Normal,
-    /// The server goes away for good: 1001.
-    GoingAway,
-    /// The peer broke the rules: the code is the violation's own.
-    Violation(Violation),
-    /// The server failed: 1011.
-    Internal,
-    /// The server restarts, the client should come back: 1012.
-    Restart,
-    /// The server is full for now: 1013.
-    TryLater,
-    /// A reason of the game protocol.
-    Protocol(tickwire_protocol::close::CloseReason),
-    /// Another reason of the layer above.
-    Application {
-        /// Its code.
-        code: ApplicationCode,
-        /// Its text; what is over [`CLOSE_TEXT_BYTES_MAX`] is cut off.
-        text: Cow<'static, str>,
-    },
-}
-
-impl CloseReason {
-    /// The close code on the wire.
-    pub fn code(&self) -> u16 {
-        match self {
-            Self::Normal => 1000,
-            Self::GoingAway => 1001,
-            Self::Violation(violation) => violation.code(),
-            Self::Internal => 1011,
-            Self::Restart => 1012,
-            Self::TryLater => 1013,
-            Self::Protocol(reason) => reason.code(),
-            Self::Application { code, .. } => code.get(),
-        }
-    }
-
-    /// The text on the wire: at most [`CLOSE_TEXT_BYTES_MAX`] bytes of whole characters.
-    pub fn text(&self) -> &str {
-        match self {
-            Self::Normal => "",
-            Self::GoingAway => "server is going away",
-            Self::Violation(violation) => violation.text(),
-            Self::Internal => "server failed",
-            Self::Restart => "server restarts",
-            Self::TryLater => "try again later",
-            Self::Protocol(reason) => reason.text(),
-            Self::Application { text, .. } => {
-                &text[..text.floor_char_boundary(CLOSE_TEXT_BYTES_MAX)]
-            }
-        }
-    }
-
-    /// The payload of the close frame.
-    pub(super) fn body(&self) -> CloseBody {
-        CloseBody::new(self.code(), self.text())
-    }
-}
-
-impl From<Violation> for CloseReason {
-    fn from(violation: Violation) -> Self {
-        Self::Violation(violation)
-    }
-}
-
 /// The payload of a close frame, without an allocation.
 pub(super) struct CloseBody {
     bytes: [u8; CONTROL_BYTES_MAX],
@@ -225,7 +141,17 @@ pub(super) struct CloseBody {
 }
 
 impl CloseBody {
-    /// `text` must fit [`CLOSE_TEXT_BYTES_MAX`]; what does not is cut off.
+    /// What the server says of its own accord.
+    pub(super) fn of(reason: CloseReason, text: &str) -> Self {
+        Self::new(reason.code(), text)
+    }
+
+    /// What a peer reads that broke the rules.
+    pub(super) fn violation(violation: Violation) -> Self {
+        Self::new(violation.code(), violation.text())
+    }
+
+    /// Of the text, what is over [`CLOSE_TEXT_BYTES_MAX`] is cut off.
     fn new(code: u16, text: &str) -> Self {
         let text = &text.as_bytes()[..text.floor_char_boundary(CLOSE_TEXT_BYTES_MAX)];
         let mut bytes = [0; CONTROL_BYTES_MAX];
@@ -316,11 +242,9 @@ mod tests {
 
     #[test]
     fn long_reasons_are_cut_at_a_character() {
-        let code = ApplicationCode::new(4400).unwrap();
-        let reason = CloseReason::Application { code, text: "é".repeat(100).into() };
-        assert_eq!(reason.text().len(), 122);
-        assert_eq!(reason.body().as_bytes().len(), 124);
-        assert_eq!(ApplicationCode::new(3999), None);
-        assert_eq!(ApplicationCode::new(5000), None);
+        let body = CloseBody::of(CloseReason::Refused, &"é".repeat(100));
+        assert_eq!(body.as_bytes().len(), 124);
+        assert_eq!(body.as_bytes()[..2], [0x11, 0x33]);
+        assert!(std::str::from_utf8(&body.as_bytes()[2..]).is_ok());
     }
 }

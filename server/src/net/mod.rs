@@ -27,9 +27,7 @@ mod websocket;
 pub use backlog::{SERVER_HEADER_BYTES_MAX, put_server_header};
 pub(crate) use bucket::Bucket;
 pub use bucket::Rate;
-pub use close::{
-    ApplicationCode, CLOSE_TEXT_BYTES_MAX, CONTROL_BYTES_MAX, CloseReason, Ended, Violation,
-};
+pub use close::{CLOSE_TEXT_BYTES_MAX, CONTROL_BYTES_MAX, Ended, Violation};
 pub use decoder::{Counts, Message};
 pub use gate::Opcode;
 pub use http::{HttpLimits, serve_http, serve_http_until};

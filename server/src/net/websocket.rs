@@ -28,13 +28,14 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use tickwire_protocol::close::CloseReason;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadHalf, WriteHalf};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use super::backlog::Backlog;
-use super::close::{CloseBody, CloseReason, Ended, Violation};
+use super::close::{CloseBody, Ended, Violation};
 use super::decoder::{Counts, Decoder, Incoming, Message};
 use super::gate::Opcode;
 use super::limits::{LINGER_BYTES_MAX, Limits, READ_BYTES};
@@ -291,12 +292,12 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> WebSocket<R, W> {
         .await
     }
 
-    /// Says goodbye after what was queued. The driver's `next` ends, and its
-    /// [`finish`](Self::finish) completes the handshake.
-    pub fn close(&mut self, reason: &CloseReason) {
+    /// Says goodbye after what was queued, in these words. The driver's `next` ends,
+    /// and its [`finish`](Self::finish) completes the handshake.
+    pub fn close(&mut self, reason: CloseReason, text: &str) {
         if self.ended.is_none() {
             self.end(Ended::ByServer(reason.code()));
-            self.queue_close(&reason.body());
+            self.queue_close(&CloseBody::of(reason, text));
             self.driver.wake_by_ref();
         }
     }
@@ -304,7 +305,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> WebSocket<R, W> {
     /// Completes the close handshake, within its deadline, and drops the stream.
     /// A connection that nobody has closed is closed normally.
     pub async fn finish(mut self) -> Ended {
-        self.close(&CloseReason::Normal);
+        self.close(CloseReason::Normal, CloseReason::Normal.text());
         let ended = self.ended.unwrap_or(Ended::ByServer(CloseReason::Normal.code()));
         let handshake = timeout(self.limits.close_deadline, self.wind_up());
         // What goes wrong now changes nothing: the stream is dropped either way.
@@ -399,7 +400,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> WebSocket<R, W> {
     /// Tells the peer what it did wrong.
     fn refuse(&mut self, violation: Violation) {
         self.end(Ended::Violation(violation));
-        self.queue_close(&CloseReason::Violation(violation).body());
+        self.queue_close(&CloseBody::violation(violation));
     }
 
     /// Answers the peer's close frame with the same code.

@@ -72,6 +72,15 @@ impl Default for RoomConfig {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RoomFull;
 
+/// How full a room is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SeatCount {
+    /// Seats that are taken, or kept for somebody who has not come yet.
+    pub taken: usize,
+    /// How many there may be.
+    pub most: usize,
+}
+
 /// Whether a room goes on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RoomState {
@@ -100,8 +109,8 @@ pub trait Link {
     /// the one before was taken in full.
     fn send(&mut self, own: &[u8], shared: &[Bytes]) -> Sent;
 
-    /// Ends the connection; what was sent before still goes out.
-    fn close(&mut self, reason: CloseReason);
+    /// Ends the connection, in these words; what was sent before still goes out.
+    fn close(&mut self, reason: CloseReason, text: &str);
 }
 
 /// A seat after a Hello.
@@ -155,8 +164,11 @@ pub trait AnyRoom {
     /// Ticks a second.
     fn tick_hz(&self) -> u32;
 
-    /// Players with a seat.
+    /// Players who have come and have a seat.
     fn players(&self) -> usize;
+
+    /// How full it is.
+    fn seats(&self) -> SeatCount;
 
     /// What listings show.
     fn listing(&self) -> &Listing;

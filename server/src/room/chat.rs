@@ -1,9 +1,8 @@
-//! Chat: what may be said, and what was said last.
+//! Chat: what was said last.
 
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use tickwire_protocol::limits::PLAYER_NAME_BYTES_MAX;
 use tickwire_protocol::message::{Chat, ServerMessage};
 
 /// Lines that a room remembers, whatever its configuration asks for.
@@ -43,41 +42,11 @@ impl ChatLog {
     }
 }
 
-/// A text without what moves a cursor, breaks a line or turns the direction of
-/// writing, and without space at its ends.
-pub(super) fn clean(text: &str) -> String {
-    let kept: String = text.chars().filter(|&char| !is_control(char)).collect();
-    let trimmed = kept.trim();
-    if trimmed.len() == kept.len() { kept } else { trimmed.to_owned() }
-}
-
-/// A clean name of a length that fits.
-pub(super) fn clean_name(name: &str) -> String {
-    let mut name = clean(name);
-    name.truncate(name.floor_char_boundary(PLAYER_NAME_BYTES_MAX));
-    name
-}
-
-fn is_control(char: char) -> bool {
-    char.is_control()
-        || matches!(char, '\u{2028}' | '\u{2029}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
-        || matches!(char, '\u{200E}' | '\u{200F}' | '\u{061C}' | '\u{FEFF}')
-}
-
 #[cfg(test)]
 mod tests {
     use tickwire_protocol::Tick;
 
     use super::*;
-
-    #[test]
-    fn what_is_said_cannot_steer_a_terminal() {
-        assert_eq!(clean(" hi\r\n\x1b[31mred\u{202E}live\u{9b}2J\u{2028} "), "hi[31mredlive2J");
-        assert_eq!(clean("\n\t"), "");
-        assert_eq!(clean("Žofie says <b>hi</b> 𝄞"), "Žofie says <b>hi</b> 𝄞");
-        let name = clean_name(&"Ž".repeat(100));
-        assert_eq!(name, "Ž".repeat(32));
-    }
 
     #[test]
     fn only_the_last_lines_are_kept() {

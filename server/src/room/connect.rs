@@ -9,12 +9,25 @@ use tickwire_protocol::message::{Hello, ServerMessage, VERSION, Welcome};
 use tickwire_protocol::token::{Token, TokenKind};
 use tickwire_protocol::{Tick, Time};
 
-use super::chat::clean_name;
 use super::outbox::{Client, Limits, Over};
 use super::rate::Limiter;
 use super::replicate::View;
 use super::{Joined, Link, Room, RoomFull, SeatId, SeatKey};
 use crate::game::{Game, Player, PlayerId, Presence};
+use crate::text::{clean_name, clean_reason};
+
+/// Why somebody who says hello is sent away.
+struct NotAdmitted {
+    reason: CloseReason,
+    /// What the game says to that; without, it is what the reason says.
+    words: Option<String>,
+}
+
+impl From<CloseReason> for NotAdmitted {
+    fn from(reason: CloseReason) -> NotAdmitted {
+        NotAdmitted { reason, words: None }
+    }
+}
 
 impl<G: Game> Room<G> {
     pub(super) fn reserve_seat(
@@ -29,7 +42,7 @@ impl<G: Game> Room<G> {
         // Who has a seat in a locked room may come again.
         let seats_max = match self.cx.listing.locked {
             true => 0,
-            false => self.config.seats_max.min(G::SEATS_MAX),
+            false => self.seats_limit(),
         };
         let until = now + self.config.reserved_for;
         self.seats.reserve(seat, clean_name(name), until, seats_max)
@@ -48,11 +61,13 @@ impl<G: Game> Room<G> {
     ) -> Result<Joined, CloseReason> {
         match self.admit(seat, resume, serial, hello, now) {
             Ok(key) => Ok(self.welcome(key, hello, link, now)),
-            Err(reason) => {
-                if reason != CloseReason::BadMessage {
-                    self.counters.tokens_refused += 1;
+            Err(NotAdmitted { reason, words }) => {
+                match reason {
+                    CloseReason::BadMessage => self.counters.closed_bad_message += 1,
+                    CloseReason::Refused => self.counters.joins_refused += 1,
+                    _ => self.counters.tokens_refused += 1,
                 }
-                link.close(reason);
+                link.close(reason, words.as_deref().unwrap_or(reason.text()));
                 Err(reason)
             }
         }
@@ -66,12 +81,12 @@ impl<G: Game> Room<G> {
         serial: u64,
         hello: &Hello<'_>,
         now: Time,
-    ) -> Result<SeatKey, CloseReason> {
+    ) -> Result<SeatKey, NotAdmitted> {
         if self.over {
-            return Err(CloseReason::NoSuchRoom);
+            return Err(CloseReason::NoSuchRoom.into());
         }
         if hello.version != VERSION {
-            return Err(CloseReason::BadMessage);
+            return Err(CloseReason::BadMessage.into());
         }
         let key = self.seats.open(seat, resume, serial, now)?;
         if self.seats.get(key).is_some_and(|seat| seat.player.is_none()) {
@@ -81,8 +96,10 @@ impl<G: Game> Room<G> {
     }
 
     /// Has the game take in the player of a seat that was only kept until now.
-    fn join(&mut self, key: SeatKey) -> Result<(), CloseReason> {
-        let Some(seat) = self.seats.get_mut(key) else { return Err(CloseReason::NotAuthenticated) };
+    fn join(&mut self, key: SeatKey) -> Result<(), NotAdmitted> {
+        let Some(seat) = self.seats.get_mut(key) else {
+            return Err(CloseReason::NotAuthenticated.into());
+        };
         let id = PlayerId(self.next_player);
         self.next_player += 1;
         seat.player = Some(id);
@@ -91,10 +108,11 @@ impl<G: Game> Room<G> {
         self.cx.players.insert(id, Player { id, name, connected: true, private });
         self.cx.watches.insert(id, Vec::new());
         self.inputs.held.insert(id, G::Input::default());
-        if self.game.join(&mut self.cx, id).is_err() {
+        if let Err(refusal) = self.game.join(&mut self.cx, id) {
             self.forget(id);
             self.seats.remove(key);
-            return Err(CloseReason::Refused);
+            let words = Some(clean_reason(&refusal.text)).filter(|words| !words.is_empty());
+            return Err(NotAdmitted { reason: CloseReason::Refused, words });
         }
         self.counters.joined += 1;
         Ok(())

@@ -45,8 +45,10 @@ pub struct Counters {
     /// Resumes that went on with a difference.
     pub resumed_with_baseline: u64,
     pub replaced: u64,
-    /// Hellos that were turned away: tokens void or used up, and refusals of the game.
+    /// Hellos that were turned away, because their tokens were void or used up.
     pub tokens_refused: u64,
+    /// Players whom the game did not let in.
+    pub joins_refused: u64,
     pub closed_too_slow: u64,
     pub closed_bad_message: u64,
     pub closed_policy: u64,

@@ -40,8 +40,8 @@ impl<G: Game> Room<G> {
 
     /// Encodes the events of the step, and puts the reliable ones into outboxes.
     pub(super) fn publish(&mut self) {
-        let Room { window, cx, counters, seats, config, endings, .. } = self;
-        window.publish(&mut cx.events, cx.tick, counters, |to, event| {
+        let Room { window, cx, tick, counters, seats, config, endings, .. } = self;
+        window.publish(&mut cx.events.outgoing, *tick, counters, |to, event| {
             for slot in 0..seats.slots() {
                 let Some(key) = seats.key_at(slot) else { continue };
                 let Some(seat) = seats.get_mut(key) else { continue };
@@ -66,7 +66,7 @@ impl<G: Game> Room<G> {
         // Who lost an event must not get a frame without it.
         self.end_connections(now);
         let every = G::SEND_EVERY.saturating_mul(self.thinned);
-        let sends = self.cx.tick.0.is_multiple_of(every).then(|| self.cx.tick.0 / every);
+        let sends = self.tick.0.is_multiple_of(every).then(|| self.tick.0 / every);
         for slot in 0..self.seats.slots() {
             let Some(key) = self.seats.key_at(slot) else { continue };
             let Some(seat) = self.seats.get_mut(key) else { continue };
@@ -93,7 +93,7 @@ impl<G: Game> Room<G> {
         if !std::mem::take(&mut self.window_over) {
             return;
         }
-        let tick = self.cx.tick;
+        let tick = self.tick;
         for seat in self.seats.iter().filter(|seat| seat.client.is_some()) {
             let Some((player, client)) = seat.player.zip(seat.client.as_ref()) else { continue };
             if client.frame.is_none_or(|frame| frame < tick) {
@@ -109,7 +109,7 @@ impl<G: Game> Room<G> {
     /// whether a frame was sent.
     pub(super) fn offer(&mut self, key: SeatKey, now: Time) -> Result<bool, Over> {
         let clock = self.clock(now);
-        let tick = self.cx.tick;
+        let tick = self.tick;
         let Some(pace) = self.seats.get(key).and_then(|s| s.client.as_ref()).map(|it| it.pace)
         else {
             return Ok(false);

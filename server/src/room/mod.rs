@@ -52,7 +52,8 @@ use tickwire_protocol::{Scope, Tick, Time};
 use crate::game::{Cx, Game, Inputs, Listing, Refusal, schema_of};
 
 pub use api::{
-    AnyRoom, Joined, Link, RoomConfig, RoomFull, RoomId, RoomState, SeatId, SeatKey, Sent,
+    AnyRoom, Joined, Link, RoomConfig, RoomFull, RoomId, RoomState, SeatCount, SeatId, SeatKey,
+    Sent,
 };
 pub use counters::Counters;
 
@@ -73,6 +74,8 @@ pub struct Room<G: Game> {
     schema: SchemaFacts,
     game: G,
     cx: Cx<G>,
+    /// The step under way, or the last one.
+    tick: Tick,
     /// The controls that are in force.
     inputs: Inputs<G::Input>,
     seats: Seats<G::Input>,
@@ -134,6 +137,7 @@ impl<G: Game> Room<G> {
             sign,
             game,
             cx,
+            tick: Tick(0),
             inputs: Inputs { held: BTreeMap::new(), neutral: G::Input::default() },
             seats: Seats::new(),
             replicator: Replicator::new(&schema, config.history_ticks),
@@ -168,12 +172,17 @@ impl<G: Game> Room<G> {
 
     /// The step under way, or the last one.
     pub fn tick(&self) -> Tick {
-        self.cx.tick
+        self.tick
     }
 
     fn clock(&self, now: Time) -> ServerClock {
         let micros = now.since(self.began).as_micros();
-        ServerClock { tick: self.cx.tick, micros: u32::try_from(micros).unwrap_or(u32::MAX) }
+        ServerClock { tick: self.tick, micros: u32::try_from(micros).unwrap_or(u32::MAX) }
+    }
+
+    /// Most seats: what the game says now, within what it and the server allow.
+    fn seats_limit(&self) -> usize {
+        self.cx.listing.seats_max.min(G::SEATS_MAX).min(self.config.seats_max)
     }
 
     /// How many ticks a time takes.
@@ -189,7 +198,7 @@ impl<G: Game> Room<G> {
 
     /// Lets each player's controls come into force.
     fn drain_inboxes(&mut self, now: Time) {
-        let tick = self.cx.tick;
+        let tick = self.tick;
         let intervals = self.send_interval(1);
         for seat in self.seats.iter_mut() {
             let Some(force) = seat.player.and_then(|id| self.inputs.held.get_mut(&id)) else {
@@ -211,12 +220,13 @@ impl<G: Game> AnyRoom for Room<G> {
             return self.state();
         }
         self.close_window();
-        self.cx.tick = self.cx.tick.after(1);
+        self.tick = self.tick.after(1);
+        self.cx.begin(self.tick);
         self.began = now;
         self.counters.ticks += 1;
         self.drain_inboxes(now);
         self.game.step(&mut self.cx, &self.inputs);
-        self.replicator.record(&mut self.cx.world, self.cx.tick);
+        self.replicator.record(&mut self.cx.world, self.tick);
         self.look_around();
         self.publish();
         self.replicate(now);
@@ -279,6 +289,10 @@ impl<G: Game> AnyRoom for Room<G> {
 
     fn players(&self) -> usize {
         self.cx.players.len()
+    }
+
+    fn seats(&self) -> SeatCount {
+        SeatCount { taken: self.seats.len(), most: self.seats_limit() }
     }
 
     fn listing(&self) -> &Listing {

@@ -185,10 +185,10 @@ impl Client {
         if self.busy_since.is_none() {
             let retry_after_ms = u32::try_from(retry_after.as_millis()).unwrap_or(u32::MAX);
             let mut bye = Vec::new();
-            ServerMessage::Bye { reason, retry_after_ms }.write(&mut bye);
+            ServerMessage::Bye { reason, text: reason.text(), retry_after_ms }.write(&mut bye);
             self.link.send(&bye, &[]);
         }
-        self.link.close(reason);
+        self.link.close(reason, reason.text());
     }
 }
 

@@ -9,11 +9,11 @@ use tickwire_protocol::limits::REPLY_BYTES_MAX;
 use tickwire_protocol::message::{Chat, ClientMessage, Inputs, Refusal as Refused, ServerMessage};
 use tickwire_protocol::{Message, Time};
 
-use super::chat::clean;
 use super::credit::Ack;
 use super::outbox::{Client, Over};
 use super::{Joined, Room, SeatKey};
 use crate::game::{Game, Leave, PlayerId, Refusal};
+use crate::text::clean;
 
 /// A client gets the whole state on demand at most once in this time.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(2);
@@ -102,7 +102,7 @@ impl<G: Game> Room<G> {
     }
 
     fn take_inputs(&mut self, key: SeatKey, inputs: &Inputs<'_>, now: Time) -> Result<(), Over> {
-        let next = self.cx.tick.after(1);
+        let next = self.tick.after(1);
         let ahead_max = Self::ticks(INPUT_AHEAD_MAX).max(INPUT_AHEAD_TICKS_MIN.into()) as u32;
         let Room { seats, counters, .. } = self;
         let Some(seat) = seats.get_mut(key) else { return Ok(()) };
@@ -170,7 +170,7 @@ impl<G: Game> Room<G> {
             self.counters.chat_dropped += 1;
             return;
         };
-        let line = self.chat.say(Chat { player: player.0, name, tick: self.cx.tick, text: &text });
+        let line = self.chat.say(Chat { player: player.0, name, tick: self.tick, text: &text });
         self.tell_all(&line);
     }
 

@@ -148,7 +148,7 @@ async fn greet<T: Transport>(node: &Node, upgrading: Upgrading<T>, place: Place)
         Ok(heard) => heard,
         Err(reason) => {
             if let Some(reason) = reason {
-                farewell(&mut socket, reason, retry_after(node, reason));
+                farewell(&mut socket, reason, reason.text(), retry_after(node, reason));
             }
             let ended = socket.finish().await;
             return tracing::debug!(cause = ended.label(), "no hello");

@@ -19,7 +19,7 @@ use tickwire_protocol::limits::{CLIENT_MESSAGE_BYTES_MAX, SERVER_MESSAGE_BYTES_M
 use tickwire_protocol::message::ServerMessage;
 use tokio::time::{Instant, sleep};
 
-use crate::net::{self, Bucket, Ended, Flushed, Limits, Message, Rate, Transport, WebSocket};
+use crate::net::{Bucket, Ended, Flushed, Limits, Message, Rate, Transport, WebSocket};
 use crate::room::{Link, Sent};
 
 /// A peer that has sent nothing for so long is asked whether it lives; after as
@@ -68,9 +68,9 @@ impl<T: Transport> Connection<T> {
     }
 
     /// Says goodbye and ends the connection, unless somebody did before.
-    pub(super) fn close(&self, reason: CloseReason, retry_after: Duration) {
+    pub(super) fn close(&self, reason: CloseReason, text: &str, retry_after: Duration) {
         if let Some(socket) = &mut *self.socket.borrow_mut() {
-            farewell(socket, reason, retry_after);
+            farewell(socket, reason, text, retry_after);
         }
     }
 
@@ -95,7 +95,7 @@ impl<T: Transport> Connection<T> {
             });
             match heard.await {
                 Heard::Message(_) if !budget.take(born.elapsed()) => {
-                    self.close(CloseReason::Policy, Duration::ZERO);
+                    self.close(CloseReason::Policy, CloseReason::Policy.text(), Duration::ZERO);
                 }
                 ended @ Heard::Ended(_) => return hear(ended),
                 other => hear(other),
@@ -132,7 +132,7 @@ impl<T: Transport> Connection<T> {
                 // It is flushed by the poll that follows.
                 let _ = socket.queue_ping();
             } else {
-                farewell(socket, CloseReason::TooSlow, Duration::ZERO);
+                farewell(socket, CloseReason::TooSlow, CloseReason::TooSlow.text(), Duration::ZERO);
             }
         }
     }
@@ -190,12 +190,12 @@ impl<T: Transport> Link for RoomLink<T> {
         }
     }
 
-    fn close(&mut self, reason: CloseReason) {
+    fn close(&mut self, reason: CloseReason, text: &str) {
         self.closed = true;
         if !self.spoken {
-            self.connection.close(reason, Duration::ZERO);
+            self.connection.close(reason, text, Duration::ZERO);
         } else if let Some(socket) = &mut *self.connection.socket.borrow_mut() {
-            socket.close(&net::CloseReason::Protocol(reason));
+            socket.close(reason, text);
         }
     }
 }
@@ -203,7 +203,8 @@ impl<T: Transport> Link for RoomLink<T> {
 impl<T: Transport> Drop for RoomLink<T> {
     fn drop(&mut self) {
         if !self.closed && self.connection.joined.get() {
-            self.connection.close(CloseReason::Failed, Duration::ZERO);
+            let reason = CloseReason::Failed;
+            self.connection.close(reason, reason.text(), Duration::ZERO);
         }
     }
 }
@@ -212,6 +213,7 @@ impl<T: Transport> Drop for RoomLink<T> {
 pub(crate) fn farewell<R, W>(
     socket: &mut WebSocket<R, W>,
     reason: CloseReason,
+    text: &str,
     retry_after: Duration,
 ) where
     R: tokio::io::AsyncRead + Unpin,
@@ -219,8 +221,8 @@ pub(crate) fn farewell<R, W>(
 {
     let retry_after_ms = u32::try_from(retry_after.as_millis()).unwrap_or(u32::MAX);
     let mut bye = Vec::new();
-    ServerMessage::Bye { reason, retry_after_ms }.write(&mut bye);
+    ServerMessage::Bye { reason, text, retry_after_ms }.write(&mut bye);
     // Where it has no place any more, the close frame says the same.
     let _ = socket.queue_binary(&bye, &[]);
-    socket.close(&net::CloseReason::Protocol(reason));
+    socket.close(reason, text);
 }

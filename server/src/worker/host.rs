@@ -166,13 +166,14 @@ impl Host {
             }
         };
         room.thin(self.load.shedding().send_every());
-        let listing = room.listing().clone();
+        let (listing, seats) = (room.listing().clone(), room.seats());
         let entry = RoomEntry {
             game,
             worker: self.index,
             title: listing.title,
             players: room.players(),
-            seats_max: spec.config.seats_max.min(spec.game.info.seats_max),
+            seats_taken: seats.taken,
+            seats_max: seats.most,
             private: spec.private || listing.private,
             locked: listing.locked,
             custom: spec.custom,
@@ -214,7 +215,7 @@ impl Host {
         let connection = Connection::new(stream, unread);
         let joined = self.join(&connection, &greeting);
         if let Err(reason) = &joined {
-            connection.close(*reason, Duration::ZERO);
+            connection.close(*reason, reason.text(), Duration::ZERO);
         }
         self.connections.set(self.connections.get() + 1);
         let host = Rc::clone(self);
@@ -359,14 +360,16 @@ impl Host {
     /// Writes the directory's entry anew if the room has changed.
     fn publish(&self, hosted: &Hosted, room: &dyn AnyRoom) {
         let mut entry = hosted.entry.borrow_mut();
-        let (players, listing) = (room.players(), room.listing());
+        let (players, seats, listing) = (room.players(), room.seats(), room.listing());
         let private = hosted.private || listing.private;
-        let same = entry.players == players
+        let same = (entry.players, entry.seats_taken) == (players, seats.taken)
+            && entry.seats_max == seats.most
             && entry.locked == listing.locked
             && entry.private == private
             && entry.title == listing.title;
         if !same {
-            entry.players = players;
+            (entry.players, entry.seats_taken) = (players, seats.taken);
+            entry.seats_max = seats.most;
             entry.locked = listing.locked;
             entry.private = private;
             entry.title.clone_from(&listing.title);

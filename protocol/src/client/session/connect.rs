@@ -28,7 +28,7 @@ impl Session {
     pub fn handle_close(&mut self, code: u16, text: &str, now: Time) {
         self.at(now);
         let reason = CloseReason::from_code(code, text);
-        self.end(Cause::Server(reason), reason.advice(), None);
+        self.end(Cause::by_server(reason, text), reason.advice(), None);
     }
 
     /// The socket failed, ended without a close frame, or could not be opened.

@@ -5,6 +5,8 @@ use core::fmt;
 use crate::client::mirror::{MirrorError, Mismatch};
 use crate::close::{Advice, CloseReason};
 use crate::codec;
+use crate::limits::REASON_BYTES_MAX;
+use crate::message::fitting;
 use crate::time::Time;
 
 /// The server said something that it must not, or that this client cannot use.
@@ -126,6 +128,9 @@ impl core::error::Error for SendError {}
 pub enum Cause {
     /// The server ended it, and said why.
     Server(CloseReason),
+    /// The game does not let this player in, and says why in its own words, for the
+    /// player to read. They must be escaped where they are shown.
+    Refused(Box<str>),
     /// The socket failed, or could not be opened.
     Lost,
     /// The socket did not open within [`CONNECT_TIMEOUT`](super::CONNECT_TIMEOUT).
@@ -144,6 +149,14 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// What the server's last words say.
+    pub(super) fn by_server(reason: CloseReason, text: &str) -> Cause {
+        match reason {
+            CloseReason::Refused => Cause::Refused(fitting(text, REASON_BYTES_MAX).into()),
+            other => Cause::Server(other),
+        }
+    }
+
     /// The code to close the socket with, if it is still open.
     pub fn close_code(&self) -> u16 {
         match self {
@@ -157,6 +170,7 @@ impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Cause::Server(reason) => reason.fmt(f),
+            Cause::Refused(text) => write!(f, "refused: {text}"),
             Cause::Lost => f.write_str("the connection was lost"),
             Cause::NotOpened => f.write_str("the connection could not be opened in time"),
             Cause::NotWelcomed => f.write_str("the server did not answer in time"),

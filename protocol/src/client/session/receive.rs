@@ -36,8 +36,8 @@ impl Session {
     fn greeted(&mut self, bytes: &[u8]) -> Result<(), SessionError> {
         match ServerMessage::read(bytes)? {
             ServerMessage::Welcome(welcome) => self.welcomed(&welcome),
-            ServerMessage::Bye { reason, retry_after_ms } => {
-                self.dismissed(reason, retry_after_ms);
+            ServerMessage::Bye { reason, text, retry_after_ms } => {
+                self.dismissed(reason, text, retry_after_ms);
                 Ok(())
             }
             ServerMessage::Moved { address, token } => {
@@ -59,7 +59,9 @@ impl Session {
             ServerMessage::Reply { id, outcome } => self.reply(CommandId(id), outcome),
             ServerMessage::Chat(chat) => self.chatted(&chat),
             ServerMessage::Pong { stamp, clock } => self.pong(stamp, clock),
-            ServerMessage::Bye { reason, retry_after_ms } => self.dismissed(reason, retry_after_ms),
+            ServerMessage::Bye { reason, text, retry_after_ms } => {
+                self.dismissed(reason, text, retry_after_ms);
+            }
             ServerMessage::Moved { address, token } => self.moved(address, token),
             ServerMessage::Token { token } => replace(&mut self.seat.token, token),
         }
@@ -242,9 +244,9 @@ impl Session {
     }
 
     /// The server's last word.
-    fn dismissed(&mut self, reason: CloseReason, retry_after_ms: u32) {
+    fn dismissed(&mut self, reason: CloseReason, text: &str, retry_after_ms: u32) {
         let delay = Duration::from_millis(retry_after_ms.into());
-        self.end(Cause::Server(reason), reason.advice(), Some(delay));
+        self.end(Cause::by_server(reason, text), reason.advice(), Some(delay));
     }
 
     /// The room is elsewhere: the seat is kept there.

@@ -27,6 +27,14 @@ pub(super) struct Contacts {
     crashes: Vec<(PlayerId, Id<Rock>)>,
 }
 
+impl Contacts {
+    /// Whether all of it is dealt with.
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.hits.is_empty() && self.crashes.is_empty()
+    }
+}
+
 impl Arena {
     /// Lets things meet that have moved.
     pub(super) fn fight(&mut self, cx: &mut Cx<Self>) {
@@ -37,30 +45,27 @@ impl Arena {
 
     /// Notes where everything is that can be hit.
     fn chart(&mut self, world: &Space) {
-        self.contacts.grid.clear();
+        let grid = &mut self.contacts.grid;
+        grid.clear();
         for (_, ship) in world.ships.iter().filter(|(_, ship)| !ship.safe) {
-            let thing = Thing::Ship(PlayerId(ship.player));
-            self.contacts.grid.add(thing, (cell(ship.x), cell(ship.y)), SHIP_RADIUS);
+            grid.add(Thing::Ship(ship.player), (cell(ship.x), cell(ship.y)), SHIP_RADIUS);
         }
         for (id, rock) in world.rocks.iter() {
-            self.contacts.grid.add(
-                Thing::Rock(id),
-                (cell(rock.x), cell(rock.y)),
-                radius(rock.size),
-            );
+            grid.add(Thing::Rock(id), (cell(rock.x), cell(rock.y)), radius(rock.size));
         }
     }
 
     /// Lets shots hit what was in the way of their last move.
     fn shoot(&mut self, cx: &mut Cx<Self>) {
+        let Contacts { grid, hits, .. } = &mut self.contacts;
         for (id, shot) in cx.world.shots.iter() {
-            let shooter = PlayerId(shot.player);
+            let shooter = shot.player;
             let other = |thing| thing != Thing::Ship(shooter);
             let from = (cell(shot.x).wrapping_sub(shot.vx), cell(shot.y).wrapping_sub(shot.vy));
-            let hit = self.contacts.grid.first(from, (shot.vx, shot.vy), SHOT_RADIUS, other);
-            self.contacts.hits.extend(hit.map(|thing| (id, shooter, thing)));
+            let hit = grid.first(from, (shot.vx, shot.vy), SHOT_RADIUS, other);
+            hits.extend(hit.map(|thing| (id, shooter, thing)));
         }
-        let mut hits = std::mem::take(&mut self.contacts.hits);
+        let mut hits = std::mem::take(hits);
         for (shot, shooter, thing) in hits.drain(..) {
             // Two shots may meet the same thing: what the first destroys, the second misses.
             let stopped = match thing {
@@ -79,19 +84,18 @@ impl Arena {
 
     /// Lets ships meet rocks. Ships pass each other.
     fn crash(&mut self, cx: &mut Cx<Self>) {
+        let Contacts { grid, crashes, .. } = &mut self.contacts;
         for (_, ship) in cx.world.ships.iter().filter(|(_, ship)| !ship.safe) {
             let is_rock = |thing| matches!(thing, Thing::Rock(_));
             let at = (cell(ship.x), cell(ship.y));
-            if let Some(Thing::Rock(rock)) =
-                self.contacts.grid.first(at, (0, 0), SHIP_RADIUS, is_rock)
-            {
-                self.contacts.crashes.push((PlayerId(ship.player), rock));
+            if let Some(Thing::Rock(rock)) = grid.first(at, (0, 0), SHIP_RADIUS, is_rock) {
+                crashes.push((ship.player, rock));
             }
         }
-        let mut crashes = std::mem::take(&mut self.contacts.crashes);
+        let mut crashes = std::mem::take(crashes);
         for (player, rock) in crashes.drain(..) {
             let Some(size) = split(cx, rock) else { continue };
-            let until = cx.tick().0 + CRASH_SAFE_TICKS;
+            let until = cx.tick.after(CRASH_SAFE_TICKS);
             let gear = self.pilots.get(&player).map(|pilot| pilot.gear).unwrap_or_default();
             if let Some(gear) = cx.world.gear.get_mut(gear) {
                 gear.safe_until = until;
@@ -102,7 +106,7 @@ impl Arena {
     }
 
     /// Hits a ship; `false` if it is gone.
-    fn harm(
+    pub(super) fn harm(
         &mut self,
         cx: &mut Cx<Self>,
         victim: PlayerId,
@@ -116,16 +120,16 @@ impl Arena {
             return true;
         }
         let (x, y) = (ship.x, ship.y);
-        cx.emit(Event::Explosion { x, y, size: 0 });
+        cx.events.emit(Event::Explosion { x, y, size: 0 });
         cx.world.ships.despawn(pilot.ship);
         pilot.ship = Id::NONE;
-        let gear = Gear { launch_at: cx.tick().0 + LAUNCH_TICKS, ..Gear::default() };
+        let gear = Gear { launch_at: cx.tick.after(LAUNCH_TICKS), ..Gear::default() };
         put(&mut cx.world.gear, pilot.gear, gear);
-        cx.after(LAUNCH_TICKS, u64::from(victim.0));
+        cx.timers.after(LAUNCH_TICKS, u64::from(victim.0));
 
         let who = self.who(cx, victim);
         let kill = Event::Kill { killer: killer.map(|killer| self.who(cx, killer)), victim: who };
-        cx.emit_to(To::Scope(Scope::ROOM), Class::Reliable, kill);
+        cx.events.emit_to(To::Scope(Scope::ROOM), Class::Reliable, kill);
         if let Some(score) = self.score(cx, victim) {
             score.deaths += 1;
         }
@@ -146,7 +150,7 @@ impl Arena {
             return;
         }
         let won = Event::Won { who: self.who(cx, player) };
-        cx.emit_to(To::Scope(Scope::ROOM), Class::Reliable, won);
+        cx.events.emit_to(To::Scope(Scope::ROOM), Class::Reliable, won);
         for (_, score) in cx.world.scores.iter_mut() {
             (score.points, score.kills, score.deaths) = (0, 0, 0);
         }
@@ -154,9 +158,9 @@ impl Arena {
 }
 
 /// Bursts a rock into its pieces, and gives its size; nothing if it is gone.
-fn split(cx: &mut Cx<Arena>, rock: Id<Rock>) -> Option<u8> {
+pub(super) fn split(cx: &mut Cx<Arena>, rock: Id<Rock>) -> Option<u8> {
     let rock = cx.world.rocks.despawn(rock)?;
-    cx.emit(Event::Explosion { x: rock.x, y: rock.y, size: rock.size });
+    cx.events.emit(Event::Explosion { x: rock.x, y: rock.y, size: rock.size });
     if rock.size > 1 {
         let mut roll = || cx.rng.next_u32() as i16 % (ROCK_SPEED_MAX / 2);
         let (sx, sy) = (roll(), roll());

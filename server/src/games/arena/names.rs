@@ -27,8 +27,8 @@ pub(super) fn check<'a>(
         let text = format!("a name has at most {NAME_CHARS_MAX} characters");
         return Err(Refusal::new(NAME_TOO_LONG, text));
     }
-    let (own, folded) = (player.0, name.to_lowercase());
-    let mut others = world.scores.iter().filter(|(_, score)| score.player != own);
+    let folded = name.to_lowercase();
+    let mut others = world.scores.iter().filter(|(_, score)| score.player != player);
     if others.any(|(_, score)| score.name.to_lowercase() == folded) {
         return Err(Refusal::new(NAME_TAKEN, "somebody else has that name"));
     }
