@@ -296,7 +296,7 @@ fn vectors() -> String {
     }
     out.push_str("  ],\n  \"shots\": [\n");
     for (i, (start, _)) in flights.iter().enumerate() {
-        let Shot { x, y, vx, vy, .. } = shot_from(*start, PlayerId(1), 0);
+        let Shot { x, y, vx, vy, .. } = shot_from(*start, PlayerId(1), Tick(0));
         let shot = format!("[{}, {}, {vx}, {vy}]", cell(x), cell(y));
         let comma = if i + 1 < flights.len() { "," } else { "" };
         writeln!(out, "    {{\"from\": {}, \"shot\": {shot}}}{comma}", shown(*start)).unwrap();
@@ -319,14 +319,14 @@ fn vectors() -> String {
 fn volley(parts: &[(bool, u64)]) -> String {
     let (mut duel, ada, _) = Match::duel();
     duel.place(ada, (0.0, 500.0), 64);
-    let (from, start) = (duel.cx.tick().0, shown_gun(duel.gear(ada)));
+    let (from, start) = (duel.cx.tick.0, shown_gun(duel.gear(ada)));
     let (mut steer, mut fired_in) = (Vec::new(), Vec::new());
     for &(fire, ticks) in parts {
         steer.push(format!("[{fire}, {ticks}]"));
         duel.steer(ada, Steer { fire, ..HANDS_OFF });
         for _ in 0..ticks {
-            if duel.step().contains(&(Class::Transient, Event::Fired { player: ada.0 })) {
-                fired_in.push(duel.cx.tick().0);
+            if duel.step().contains(&(Class::Transient, Event::Fired { player: ada })) {
+                fired_in.push(duel.cx.tick.0);
             }
         }
     }
