@@ -1,0 +1,62 @@
+/**
+ * Text and its bytes.
+ *
+ * @module
+ */
+
+const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const encoder = new TextEncoder();
+
+/** Texts of up to so many bytes are tried without the decoder, whose call costs more than they do. */
+const SHORT = 24;
+
+/**
+ * The text that the bytes from `start` to `end` are; nothing if they are not UTF-8.
+ *
+ * @param {Uint8Array} bytes
+ * @param {number} start
+ * @param {number} end
+ * @returns {string | undefined}
+ */
+export function decodeUtf8(bytes, start, end) {
+  if (end - start <= SHORT) {
+    let text = "";
+    let at = start;
+    while (at < end && bytes[at] < 0x80) {
+      text += String.fromCharCode(bytes[at]);
+      at += 1;
+    }
+    if (at === end) return text;
+  }
+  try {
+    return strict.decode(bytes.subarray(start, end));
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The bytes of a text. What is not Unicode in it (half a surrogate pair) becomes U+FFFD.
+ *
+ * @param {string} text
+ * @returns {Uint8Array}
+ */
+export function encodeUtf8(text) {
+  return encoder.encode(text);
+}
+
+/**
+ * As many of the bytes of a text as fit, cut between characters.
+ *
+ * @param {string} text
+ * @param {number} max
+ * @returns {Uint8Array}
+ */
+export function encodeUtf8UpTo(text, max) {
+  // A unit of the text is at least a byte, so what is behind `max` of them cannot fit.
+  const bytes = encoder.encode(text.length > max ? text.slice(0, max + 1) : text);
+  if (bytes.length <= max) return bytes;
+  let end = max;
+  while ((bytes[end] & 0xc0) === 0x80) end -= 1;
+  return bytes.subarray(0, end);
+}

@@ -1,0 +1,246 @@
+/**
+ * A table as an application has it: its entities, and what happens to them.
+ *
+ * @module
+ */
+
+import { Tracks } from "../interpolate.js";
+import { getter } from "../value.js";
+import { Entity, View } from "./entity.js";
+import { Listeners, guarded } from "./listeners.js";
+
+/**
+ * @typedef {import("../mirror/rows.js").TableRows} TableRows
+ * @typedef {import("../schema/kinds.js").TableSchema} TableSchema
+ * @typedef {{ position: () => number | undefined, newest: () => number | undefined }} Playing
+ *   where to draw, and the newest frame's tick
+ */
+
+/** Which fields changed; good until the function that got it returns. */
+export class Fields {
+  /** The leaves of each name, and of each prefix of it. @type {Map<string, [low: number, high: number]>} */
+  #bits = new Map();
+  /** @type {string[]} */
+  #names;
+  #low = 0;
+  #high = 0;
+
+  /** @param {import("../schema/layout.js").TableLayout} layout */
+  constructor(layout) {
+    this.#names = layout.record.leaves.map((leaf) => leaf.name);
+    this.#names.forEach((name, bit) => {
+      const parts = name.split(".");
+      for (let length = 1; length <= parts.length; length++) this.#note(parts.slice(0, length).join("."), bit);
+    });
+  }
+
+  /** @param {string} name @param {number} bit */
+  #note(name, bit) {
+    const bits = this.#bits.get(name) ?? [0, 0];
+    bits[bit < 32 ? 0 : 1] |= 1 << (bit & 31);
+    this.#bits.set(name, bits);
+  }
+
+  /** Whether a field, or one inside of it, changed: `x`, `pos`, `pos.x`. @param {string} name */
+  has(name) {
+    const bits = this.#bits.get(name);
+    return bits !== undefined && ((bits[0] & this.#low) | (bits[1] & this.#high)) !== 0;
+  }
+
+  /** The names of those that changed; one in a struct as `pos.x`. @returns {Generator<string>} */
+  *[Symbol.iterator]() {
+    for (const name of this.#names) if (this.has(name)) yield name;
+  }
+
+  /** @param {Fields} fields @param {number} low @param {number} high */
+  static set(fields, low, high) {
+    fields.#low = low;
+    fields.#high = high;
+    return fields;
+  }
+}
+
+/**
+ * The entities of one sort, `T`, in the order of their slots.
+ *
+ * @template [T=any]
+ */
+export class Table {
+  #name;
+  #playing;
+  /** @type {TableRows | undefined} */
+  #rows = undefined;
+  /** By row; only those that somebody asked for. @type {(Entity | undefined)[]} */
+  #entities = [];
+  #Entity = Entity;
+  #View = View;
+  /** @type {Fields | undefined} */
+  #fields = undefined;
+  /** @type {import("../value.js").Get} */
+  #values = () => ({});
+  /** The rows' recent motion, once somebody has looked at a view. @type {Tracks | undefined} */
+  #tracks = undefined;
+  /** @type {Listeners<[entity: T]>} */
+  #added = new Listeners();
+  /** @type {Listeners<[entity: T, fields: Fields]>} */
+  #changed = new Listeners();
+  /** @type {Listeners<[entity: T, why: "despawned" | "departed"]>} */
+  #removed = new Listeners();
+
+  /** @param {string} name @param {Playing} playing */
+  constructor(name, playing) {
+    this.#name = name;
+    this.#playing = playing;
+  }
+
+  get name() {
+    return this.#name;
+  }
+
+  /** How many entities there are. */
+  get size() {
+    return this.#rows?.present ?? 0;
+  }
+
+  /** @returns {Generator<T>} */
+  *[Symbol.iterator]() {
+    const rows = this.#rows;
+    if (rows === undefined) return;
+    for (const row of rows.inOrder()) yield this.#entity(rows, row);
+  }
+
+  /**
+   * The entity that a reference names, if it is here.
+   *
+   * @param {import("../value.js").Ref | null} ref
+   * @returns {T | undefined}
+   */
+  get(ref) {
+    const rows = this.#rows;
+    if (rows === undefined || ref === null) return undefined;
+    const row = rows.find(ref.slot);
+    return row >= 0 && rows.generations[row] === ref.generation ? this.#entity(rows, row) : undefined;
+  }
+
+  /** The first entity that it is true of. @param {(entity: T) => boolean} isIt @returns {T | undefined} */
+  find(isIt) {
+    for (const entity of this) if (isIt(entity)) return entity;
+    return undefined;
+  }
+
+  /**
+   * Calls back for each entity that is here, and each that comes.
+   *
+   * @param {(entity: T) => void} listener
+   * @returns {() => void} what ends it
+   */
+  onAdd(listener) {
+    for (const entity of this) guarded(listener, entity);
+    return this.#added.add(listener);
+  }
+
+  /**
+   * Calls back when fields of an entity have other values.
+   *
+   * @param {(entity: T, fields: Fields) => void} listener
+   * @returns {() => void} what ends it
+   */
+  onChange(listener) {
+    return this.#changed.add(listener);
+  }
+
+  /**
+   * Calls back when an entity is gone, or out of view. It keeps its last values.
+   *
+   * @param {(entity: T, why: "despawned" | "departed") => void} listener
+   * @returns {() => void} what ends it
+   */
+  onRemove(listener) {
+    return this.#removed.add(listener);
+  }
+
+  // ------------------------------------------------------------- for the rest of the client
+
+  /** Follows other rows from here on. @param {TableRows} rows @param {TableSchema} schema */
+  bind(rows, { fields }) {
+    this.#rows = rows;
+    this.#Entity = Entity.classOf(fields);
+    this.#View = View.classOf(fields, rows.layout);
+    this.#fields = new Fields(rows.layout);
+    this.#values = getter({ sort: "struct", fields });
+  }
+
+  /** Its rows are void: all entities go. */
+  unbind() {
+    const rows = this.#rows;
+    if (rows === undefined) return;
+    for (const row of [...rows.inOrder()]) this.removed(row, false);
+    this.#rows = undefined;
+    this.#entities = [];
+    this.#tracks = undefined;
+  }
+
+  /** Time began anew: what moved before says nothing. */
+  restart() {
+    this.#tracks = undefined;
+  }
+
+  /** @param {number} row @param {number} tick */
+  added(row, tick) {
+    this.#tracks?.cut(row, tick, true);
+    if (this.#rows !== undefined && !this.#added.isEmpty) this.#added.call(this.#entity(this.#rows, row));
+  }
+
+  /** @param {number} row @param {number} low @param {number} high @param {number} tick @param {number | undefined} previous */
+  changed(row, low, high, tick, previous) {
+    const [rows, fields] = [this.#rows, this.#fields];
+    if (rows === undefined || fields === undefined) return;
+    const { motionLow, motionHigh } = rows.layout;
+    if (this.#tracks !== undefined && ((low & motionLow) | (high & motionHigh)) !== 0) {
+      this.#tracks.push(row, tick, previous);
+    }
+    if (!this.#changed.isEmpty) {
+      this.#changed.call(this.#entity(rows, row), Fields.set(fields, low, high));
+    }
+  }
+
+  /** @param {number} row @param {boolean} departed */
+  removed(row, departed) {
+    const rows = this.#rows;
+    if (rows === undefined) return;
+    if (this.#entities[row] === undefined && this.#removed.isEmpty) return;
+    const entity = this.#entity(rows, row);
+    // Before anybody sees it: that it is gone is the news.
+    Entity.part(/** @type {any} */ (entity), rows);
+    this.#entities[row] = undefined;
+    this.#removed.call(entity, departed ? "departed" : "despawned");
+  }
+
+  /** The view of an entity; from the first on, motion is remembered. @param {Entity} entity */
+  look(entity) {
+    const [rows, tick] = [this.#rows, this.#playing.newest()];
+    if (this.#tracks === undefined && rows !== undefined && tick !== undefined) {
+      this.#tracks = new Tracks(rows);
+      for (const row of rows.inOrder()) this.#tracks.cut(row, tick, true);
+    }
+    return new this.#View(entity);
+  }
+
+  /** The cell of a motion leaf of a row at the render position. @param {number} row @param {number} leaf */
+  sample(row, leaf) {
+    const [position, newest] = [this.#playing.position(), this.#playing.newest()];
+    if (position === undefined || newest === undefined) return undefined;
+    return this.#tracks?.sample(row, leaf, position, newest);
+  }
+
+  /** All fields of a row. @param {import("../store.js").Store} store @param {number} at */
+  values(store, at) {
+    return this.#values(store, at);
+  }
+
+  /** @param {TableRows} rows @param {number} row @returns {T} */
+  #entity(rows, row) {
+    const entity = (this.#entities[row] ??= new this.#Entity(this, rows, row));
+    return /** @type {T} */ (/** @type {unknown} */ (entity));
+  }
+}
