@@ -1,14 +1,14 @@
 //! What a client or a game can do to a server without breaking a rule of the wire,
 //! by raw bytes to a real listener. A comment names the row of the list of abuses.
 //!
-//! Each test ends with [`Yard::goes_on`]: the process is alive, and a room on the
-//! same worker plays on. A room's counters do not leave its worker; `tests/room.rs`
-//! asserts them for the same cases.
+//! Each test ends with [`Yard::goes_on`]: the process is alive, a room on the same
+//! worker plays on, and no token is in the log.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "abuse/game.rs"]
 mod game;
+mod log;
 mod play;
 mod wire;
 #[path = "abuse/yard.rs"]
@@ -69,6 +69,10 @@ async fn a_flood_of_inputs_ends_its_connection_and_no_other() {
     flooder.raw.send_until_closed(&flood).await;
     assert_eq!(rest(flooder).await.1, CloseReason::Policy);
     assert_eq!(CloseReason::Policy.code(), 1008);
+    let counters = yard.counts().await.counters;
+    // Either the room or the connection before it has had enough first.
+    let ended = yard.handle.metrics().await.ended().of("by_server");
+    assert!(counters.messages_dropped > 0 && ended == 1, "{counters:?}");
     for _ in 0..20 {
         neighbour.next_frame().await;
     }
@@ -102,6 +106,9 @@ async fn inputs_for_absurd_ticks_and_with_old_numbers_are_ignored() {
     player.raw.send(&input(player.tick, 13, Tick(0), 3)).await;
     until_processed(&mut player, 13).await;
     assert_eq!(told(&mut player).await, Told { by: 3, changes: 3 });
+    let counters = yard.counts().await.counters;
+    let ignored = (counters.inputs_absurd, counters.inputs_duplicate, counters.acks_absurd);
+    assert_eq!(ignored, (1, 3, 1));
     yard.goes_on().await;
 }
 
@@ -140,6 +147,9 @@ async fn a_reader_that_stops_gets_few_frames_then_the_reason_and_later_the_whole
     let message = again.message().await;
     let whole = seen(&message, Tick(0)).unwrap();
     assert!(whole.full && whole.tick.since(first) >= 100, "{}", whole.tick);
+    let counters = yard.counts().await.counters;
+    assert_eq!((counters.closed_too_slow, counters.resumed), (1, 1));
+    assert!(counters.coalesced > 50, "{counters:?}");
     yard.goes_on().await;
 }
 
@@ -159,6 +169,7 @@ async fn a_hundred_wishes_for_the_whole_state_are_one() {
         player.say(&ClientMessage::Input(Inputs::ack(seen.tick))).await;
     }
     assert_eq!(whole, 1);
+    assert_eq!(yard.counts().await.counters.refreshes_refused, 99);
     yard.goes_on().await;
 }
 
@@ -175,6 +186,9 @@ async fn a_game_that_panics_ends_its_room_and_no_other() {
             assert_eq!((reason, reason.code()), (CloseReason::Failed, 1011), "{what:?}");
         }
         assert_eq!(yard.handle.room(yard.room), None, "{what:?}");
+        let counts = yard.counts().await;
+        assert_eq!((counts.rooms_panicked, counts.rooms, counts.rooms_made), (1, 1, 2));
+        yard.is_named("a game panicked, its room ends");
         yard.goes_on().await;
     }
 }
@@ -200,20 +214,26 @@ async fn a_game_that_loops_for_a_second_makes_its_worker_late_once() {
     assert!(
         lateness.lost() > Duration::ZERO && lateness.quantile(1.0) > Duration::from_millis(900)
     );
+    assert_eq!(yard.counts().await.long_calls, 1);
+    yard.is_named("a game held its worker up");
     for _ in 0..20 {
         player.next_frame().await;
     }
     yard.goes_on().await;
 }
 
-/// Row 45: a world that no frame has place for ends the connections that it was to
-/// be sent to; the room is nobody else's trouble.
+/// Row 45: a world that no frame has place for ends its room, which nobody could
+/// come into any more.
 #[tokio::test]
-async fn a_world_too_big_for_a_frame_ends_its_own_connections() {
+async fn a_world_too_big_for_a_frame_ends_its_room_and_no_other() {
     let yard = Yard::open(config()).await;
     let mut player = yard.victim().await;
     player.next_frame().await;
     ask(&mut player, Ask::SpawnMany).await;
     assert_eq!(rest(player).await.1, CloseReason::Failed);
+    let counts = yard.counts().await;
+    assert_eq!((counts.rooms_failed, counts.counters.frames_too_big, counts.rooms), (1, 1, 1));
+    assert_eq!(yard.handle.room(yard.room), None, "no listing offers it");
+    yard.is_named("a room cannot go on");
     yard.goes_on().await;
 }

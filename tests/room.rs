@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use hall::{Hall, Peer, TICK, Taken, Wish, config, header};
-use tickwire::room::{AnyRoom, RoomConfig, RoomFull, RoomState, SeatId};
+use tickwire::room::{AnyRoom, Failure, RoomConfig, RoomFull, RoomState, SeatId};
 use tickwire_protocol::close::CloseReason;
 use tickwire_protocol::frame::Step;
 use tickwire_protocol::message::{ClientMessage, Hello, Inputs, VERSION};
@@ -604,7 +604,7 @@ fn events_beyond_a_frame_wait_or_are_counted_as_lost() {
 }
 
 #[test]
-fn a_state_over_the_limit_of_a_message_ends_connections_and_not_the_room() {
+fn a_state_over_the_limit_of_a_message_ends_the_room() {
     let mut hall = hall();
     let (mut ada, mut bob) = (hall.join(1), hall.join(2));
     hall.play(&mut [&mut ada, &mut bob]);
@@ -613,9 +613,14 @@ fn a_state_over_the_limit_of_a_message_ends_connections_and_not_the_room() {
     assert_eq!((ada.closed(), ada.mirror.rows(2).count()), (None, 200));
     hall.wish(&ada, 0, Wish::Build(300));
     hall.step();
-    assert_eq!(ada.closed(), Some(CloseReason::Failed));
-    assert_eq!((hall.room.players(), hall.room.counters().frames_too_big), (2, 2));
-    assert_eq!(hall.room.state(), RoomState::Empty);
+    assert_eq!(
+        (ada.closed(), bob.closed()),
+        (Some(CloseReason::Failed), Some(CloseReason::Failed))
+    );
+    assert_eq!((hall.room.state(), hall.room.counters().frames_too_big), (RoomState::Over, 2));
+    let Some(Failure::FrameTooBig { bytes }) = hall.room.failure() else { panic!("no failure") };
+    assert!(bytes > 300 * 4096, "{bytes}");
+    assert_eq!(hall.room.reserve(SeatId(3), "Cid", hall.now), Err(RoomFull));
 }
 
 // ---- healthy clients and slow ones ----

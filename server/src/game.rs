@@ -12,7 +12,9 @@ use std::ops::Range;
 use std::time::Duration;
 
 use rand_pcg::Pcg64Mcg;
-use rand_pcg::rand_core::{Rng, SeedableRng};
+/// What gives numbers out of [`Cx::rng`].
+pub use rand_pcg::rand_core::Rng;
+use rand_pcg::rand_core::SeedableRng;
 use serde::de::DeserializeOwned;
 use tickwire_protocol::limits::SCOPES_WATCHED_MAX;
 pub use tickwire_protocol::player::PlayerId;

@@ -25,6 +25,7 @@ pub mod directory;
 pub mod game;
 pub mod games;
 mod http;
+pub mod metrics;
 pub mod net;
 pub mod pages;
 pub mod room;

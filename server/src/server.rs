@@ -30,6 +30,7 @@ use tokio::time::timeout;
 use crate::config::Config;
 use crate::directory::RoomEntry;
 use crate::game::Game;
+use crate::metrics::Metrics;
 use crate::net::{self, Transport};
 use crate::pages::Pages;
 use crate::room::RoomId;
@@ -281,15 +282,18 @@ impl Handle {
         self.node.connections()
     }
 
+    /// What happened so far. Workers that have stopped are not in it.
+    pub async fn metrics(&self) -> Metrics {
+        let mut workers = Vec::new();
+        for worker in &self.node.workers {
+            workers.extend(worker.metrics().await);
+        }
+        Metrics { connections: self.connections(), front: self.node.front(), workers }
+    }
+
     /// How late ticks began so far, on all workers.
     pub async fn lateness(&self) -> Lateness {
-        let mut all = Lateness::default();
-        for worker in &self.node.workers {
-            if let Ok(one) = worker.lateness().await {
-                all.add(&one);
-            }
-        }
-        all
+        self.metrics().await.lateness()
     }
 
     /// Serves a stream as if it had been accepted.

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use tickwire::config::Config;
 use tickwire::game::Game;
+use tickwire::metrics::GameMetrics;
 use tickwire::room::RoomId;
 use tickwire::server::{Handle, Place, Server, Wish};
 use tickwire_protocol::close::CloseReason;
@@ -16,6 +17,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::game::{Ask, Mischief, Told};
+use crate::log;
 use crate::play::Player;
 use crate::wire::{BINARY, CLOSE, PING, RawClient, frame, guard};
 
@@ -36,6 +38,7 @@ pub(crate) struct Yard {
 
 impl Yard {
     pub(crate) async fn open(config: Config) -> Yard {
+        log::capture();
         let server = Server::builder().game::<Mischief>().config(config).bind().await.unwrap();
         let (address, handle) = (server.addr(), server.handle());
         let (shutdown, stop) = oneshot::channel();
@@ -63,6 +66,17 @@ impl Yard {
         connect(self.address, token).await
     }
 
+    /// What happened in all rooms of the game.
+    pub(crate) async fn counts(&self) -> GameMetrics {
+        self.handle.metrics().await.game(Mischief::NAME)
+    }
+
+    /// Fails unless the log names the room to be abused, and its game, with these words.
+    pub(crate) fn is_named(&self, words: &str) {
+        let (room, game) = (self.room.to_string(), format!("game=\"{}\"", Mischief::NAME));
+        assert!(!log::lines(&[&room, &game, words]).is_empty(), "the log does not say {words:?}");
+    }
+
     /// The process is alive, and the other room goes on; then the server ends in order.
     pub(crate) async fn goes_on(self) {
         let Yard { address, mut seen, bystander, shutdown, done, .. } = self;
@@ -75,6 +89,9 @@ impl Yard {
         bystander.abort();
         let _ = shutdown.send(());
         guard(done).await.unwrap();
+        // Tokens of players, as text, begin like this; nothing else does.
+        let tokens = log::lines(&["AQH"]);
+        assert!(tokens.is_empty(), "{tokens:?}");
     }
 }
 

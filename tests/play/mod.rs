@@ -13,16 +13,17 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use tickwire::config::{Config, SecretKey};
 use tickwire::game::{Cx, Game, Inputs as Controls, Leave, PlayerId, Refusal};
+use tickwire::net::Stays;
 use tickwire::pages::Pages;
-use tickwire::server::{Handle, Server};
+use tickwire::server::{Handle, Place, Server, Wish};
 use tickwire::token::Signer;
 use tickwire_protocol::close::CloseReason;
 use tickwire_protocol::message::{ClientMessage, Hello, Inputs, ServerMessage, VERSION};
 use tickwire_protocol::{Entity, Id, Message, Table, Tick, World};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, DuplexStream};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, LocalSet};
 
 use crate::wire::{BINARY, CLOSE, PING, RawClient, frame, guard};
 
@@ -246,6 +247,35 @@ impl Running {
         player.welcome().await;
         (player, room)
     }
+}
+
+/// Runs a test with a server on this thread, whose time stands still until all wait.
+pub(crate) async fn simulated<F>(config: Config, test: impl FnOnce(Handle) -> F)
+where
+    F: Future<Output = ()>,
+{
+    let local = Server::builder().game::<Tally>().config(config).local().unwrap();
+    let handle = local.handle();
+    let (shutdown, stop) = oneshot::channel::<()>();
+    let set = LocalSet::new();
+    let worker = set.spawn_local(local.run_until(async { drop(stop.await) }));
+    set.run_until(test(handle)).await;
+    drop(shutdown);
+    set.run_until(worker).await.unwrap();
+}
+
+/// The client's end of a stream that the server has accepted.
+pub(crate) fn stream(handle: &Handle) -> DuplexStream {
+    let (client, server) = tokio::io::duplex(64 * 1024);
+    let handle = handle.clone();
+    tokio::spawn(async move { handle.serve(Stays(server)).await });
+    client
+}
+
+/// A wish for a seat in any room.
+pub(crate) fn any_room() -> Wish {
+    let place = Place::Game { name: "tally".to_owned(), options: json!(null), private: false };
+    Wish { place, name: "Ann".to_owned() }
 }
 
 /// A handshake that the server accepts.

@@ -14,6 +14,10 @@ use crate::server::JoinRefused;
 /// When to come back, after what passes by itself.
 const LATER: Duration = Duration::from_secs(5);
 
+/// The code of an error, for who counts them: an extension of its response.
+#[derive(Clone, Copy)]
+pub(super) struct ErrorCode(pub(super) &'static str);
+
 /// A request that was not carried out.
 #[derive(Debug, Serialize)]
 pub(super) struct ApiError {
@@ -95,6 +99,7 @@ impl From<JoinRefused> for ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response<Body> {
         let mut response = json(self.status, &self);
+        response.extensions_mut().insert(ErrorCode(self.code));
         if let Some(retry_after) = self.retry_after {
             let seconds = HeaderValue::from(retry_after.as_secs());
             response.headers_mut().insert(RETRY_AFTER, seconds);

@@ -39,7 +39,7 @@ use tower_service::Service;
 
 use crate::net::Transport;
 use crate::server::{Node, UpgradeSlot};
-use error::ApiError;
+use error::{ApiError, ErrorCode};
 
 /// Nothing is loaded, framed or sent anywhere by what a browser takes for a page. The
 /// pages have a policy of their own.
@@ -63,11 +63,15 @@ pub(crate) async fn answer<T: Transport>(
     let mut response = match origin.judge(&request) {
         Some(response) => response,
         None => {
-            let mut routes = routes::<T>().layer(Extension(slot)).with_state(node);
+            let mut routes = routes::<T>().layer(Extension(slot)).with_state(node.clone());
             let Ok(response) = routes.call(request).await;
             response
         }
     };
+    if let Some(ErrorCode(code)) = response.extensions_mut().remove() {
+        tracing::debug!(code, status = response.status().as_u16(), "a request was refused");
+        node.count(|front| front.requests_refused.count(code));
+    }
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.entry(name).or_insert(HeaderValue::from_static(value));

@@ -38,6 +38,21 @@ impl Default for HttpLimits {
     }
 }
 
+/// The label of the case in a metric.
+pub(crate) fn http_cause(error: &hyper::Error) -> &'static str {
+    if error.is_timeout() {
+        "headers_late"
+    } else if error.is_parse_too_large() {
+        "headers_too_large"
+    } else if error.is_parse() {
+        "malformed"
+    } else if error.is_incomplete_message() {
+        "incomplete"
+    } else {
+        "failed"
+    }
+}
+
 /// Serves the requests of one stream until it ends or is upgraded. A handler that
 /// wants a WebSocket calls [`accept_upgrade`](super::accept_upgrade) with the same
 /// stream type.

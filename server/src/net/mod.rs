@@ -30,6 +30,7 @@ pub use bucket::Rate;
 pub use close::{CLOSE_TEXT_BYTES_MAX, CONTROL_BYTES_MAX, Ended, Violation};
 pub use decoder::{Counts, Message};
 pub use gate::Opcode;
+pub(crate) use http::http_cause;
 pub use http::{HttpLimits, serve_http, serve_http_until};
 pub use limits::{Limits, Mode};
 pub use listen::{accepted, bind};

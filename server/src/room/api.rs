@@ -1,11 +1,13 @@
 //! The two edges of a room: towards the worker that runs it, and towards the
 //! connections that it writes to.
 
+use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
 use tickwire_protocol::Time;
 use tickwire_protocol::close::CloseReason;
+use tickwire_protocol::limits::SERVER_MESSAGE_BYTES_MAX as BYTES_MAX;
 use tickwire_protocol::message::Hello;
 
 use super::Counters;
@@ -79,6 +81,29 @@ pub struct SeatCount {
     pub taken: usize,
     /// How many there may be.
     pub most: usize,
+}
+
+/// Why a room cannot go on, though its game did not panic.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Failure {
+    /// A client's frame is over the limit of a message
+    /// ([`SERVER_MESSAGE_BYTES_MAX`](tickwire_protocol::limits::SERVER_MESSAGE_BYTES_MAX)).
+    /// A difference is never much longer than the state that it leads to: it is the
+    /// world that has grown too big, so that nobody could come in or come back.
+    FrameTooBig {
+        /// How much it is.
+        bytes: usize,
+    },
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::FrameTooBig { bytes } => {
+                write!(f, "a frame has {bytes} bytes, and a message at most {BYTES_MAX}")
+            }
+        }
+    }
 }
 
 /// Whether a room goes on.
@@ -160,6 +185,9 @@ pub trait AnyRoom {
 
     /// Whether it goes on; also without a step.
     fn state(&self) -> RoomState;
+
+    /// Why it is over, if that is because it failed.
+    fn failure(&self) -> Option<Failure>;
 
     /// Ticks a second.
     fn tick_hz(&self) -> u32;

@@ -8,9 +8,11 @@
 use tickwire_protocol::close::CloseReason;
 use tickwire_protocol::{Scope, Tick, Time};
 
-use super::events::concerns;
+use super::events::{Window, concerns};
 use super::outbox::Over;
-use super::{Joined, Room, SeatKey};
+use super::replicate::Replicator;
+use super::seats::Seat;
+use super::{Counters, Failure, Joined, Room, SeatKey};
 use crate::game::Game;
 
 impl<G: Game> Room<G> {
@@ -116,11 +118,9 @@ impl<G: Game> Room<G> {
         };
         let interval = self.send_interval(pace);
         let hash_ticks = Self::ticks(self.config.hash_every).max(1);
-        let Room { seats, replicator, window, counters, scratch, config, .. } = self;
+        let Room { seats, replicator, window, counters, scratch, config, failure, .. } = self;
         let Some(seat) = seats.get_mut(key) else { return Ok(false) };
-        let (Some(client), Some(player)) = (&mut seat.client, seat.player) else {
-            return Ok(false);
-        };
+        let Some(client) = &mut seat.client else { return Ok(false) };
         client.flush(clock, now, scratch)?;
         if client.is_stale(&seat.trail, config.stale_after, now) {
             return Err(Over::Because(CloseReason::TooSlow));
@@ -132,20 +132,16 @@ impl<G: Game> Room<G> {
         }
         let hashes = |tick: Tick| u64::from(tick.0) / hash_ticks;
         let with_hash = client.frame.is_none_or(|frame| hashes(frame) != hashes(tick));
-        replicator.begin(&client.view, &seat.wants, client.whole, with_hash, counters);
-        let reliable =
-            seat.reliable.unsent().take_while(|event| replicator.event(event, 1)).count();
-        let after = client.frame.unwrap_or(Tick(tick.0.saturating_sub(1)));
-        for run in window.runs(player, &seat.wants, after) {
-            if !replicator.event(&run.bytes, run.count) {
-                counters.transient_dropped += run.count as u64;
-            }
-        }
         let (processed, depth) = seat.inbox.report();
-        let Some((own, shared)) = replicator.finish(processed, depth) else {
+        let reliable = seat.fill(replicator, window, tick, with_hash, counters);
+        replicator.finish(processed, depth);
+        if !replicator.fits() {
             counters.frames_too_big += 1;
+            *failure = Some(Failure::FrameTooBig { bytes: replicator.bytes() });
             return Err(Over::Because(CloseReason::Failed));
-        };
+        }
+        let Some(client) = &mut seat.client else { return Ok(false) };
+        let (own, shared) = replicator.parts();
         client.send(own, shared, now)?;
         counters.frame_bytes += replicator.bytes() as u64;
         let full = replicator.commit(&mut client.view, &seat.wants);
@@ -156,5 +152,30 @@ impl<G: Game> Room<G> {
         client.frame = Some(tick);
         (client.owed, client.whole) = (false, false);
         Ok(true)
+    }
+}
+
+impl<I: Clone + Default + PartialEq> Seat<I> {
+    /// Puts into a frame what this seat's client is to have; gives how many reliable
+    /// events are in it.
+    fn fill(
+        &self,
+        replicator: &mut Replicator,
+        window: &Window,
+        tick: Tick,
+        with_hash: bool,
+        counters: &mut Counters,
+    ) -> usize {
+        let Some((client, player)) = self.client.as_ref().zip(self.player) else { return 0 };
+        replicator.begin(&client.view, &self.wants, client.whole, with_hash, counters);
+        let unsent = self.reliable.unsent();
+        let reliable = unsent.take_while(|event| replicator.event(event, 1)).count();
+        let after = client.frame.unwrap_or(Tick(tick.0.saturating_sub(1)));
+        for run in window.runs(player, &self.wants, after) {
+            if !replicator.event(&run.bytes, run.count) {
+                counters.transient_dropped += run.count as u64;
+            }
+        }
+        reliable
     }
 }

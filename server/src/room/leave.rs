@@ -105,6 +105,13 @@ impl<G: Game> Room<G> {
         }
     }
 
+    /// Ends a room that was found unable to go on.
+    pub(super) fn fail_if_it_must(&mut self, now: Time) {
+        if self.failure.is_some() {
+            self.dispose(CloseReason::Failed, Duration::ZERO, now);
+        }
+    }
+
     /// Ends the room. A game that failed is not asked anything any more.
     pub(super) fn dispose(&mut self, reason: CloseReason, retry_after: Duration, now: Time) {
         if self.over {

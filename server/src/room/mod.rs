@@ -52,8 +52,8 @@ use tickwire_protocol::{Scope, Tick, Time};
 use crate::game::{Cx, Game, Inputs, Listing, Refusal, schema_of};
 
 pub use api::{
-    AnyRoom, Joined, Link, RoomConfig, RoomFull, RoomId, RoomState, SeatCount, SeatId, SeatKey,
-    Sent,
+    AnyRoom, Failure, Joined, Link, RoomConfig, RoomFull, RoomId, RoomState, SeatCount, SeatId,
+    SeatKey, Sent,
 };
 pub use counters::Counters;
 
@@ -97,6 +97,8 @@ pub struct Room<G: Game> {
     /// Frames come as many times as seldom as the game says.
     thinned: u32,
     over: bool,
+    /// Why it has to end, once that is found.
+    failure: Option<Failure>,
     counters: Counters,
     /// Connections that end with the next step, or the one under way.
     endings: Vec<(Joined, Over)>,
@@ -152,6 +154,7 @@ impl<G: Game> Room<G> {
             deserted: now,
             thinned: 1,
             over: false,
+            failure: None,
             counters: Counters::default(),
             endings: Vec::new(),
             scratch: Vec::new(),
@@ -231,6 +234,7 @@ impl<G: Game> AnyRoom for Room<G> {
         self.publish();
         self.replicate(now);
         self.obey(now);
+        self.fail_if_it_must(now);
         self.state()
     }
 
@@ -267,13 +271,16 @@ impl<G: Game> AnyRoom for Room<G> {
     }
 
     fn receive(&mut self, from: Joined, message: &[u8], now: Time) -> Result<(), CloseReason> {
-        self.take_message(from, message, now)
+        let taken = self.take_message(from, message, now);
+        self.fail_if_it_must(now);
+        taken
     }
 
     fn writable(&mut self, whose: Joined, now: Time) {
         if let Some(client) = self.client(whose) {
             client.writable();
             self.offer_now(whose.seat, now);
+            self.fail_if_it_must(now);
         }
     }
 
@@ -281,6 +288,10 @@ impl<G: Game> AnyRoom for Room<G> {
         if self.client(whose).is_some() {
             self.end_connection(whose.seat, Over::Gone, Duration::ZERO, now);
         }
+    }
+
+    fn failure(&self) -> Option<Failure> {
+        self.failure
     }
 
     fn tick_hz(&self) -> u32 {

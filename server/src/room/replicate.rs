@@ -218,12 +218,8 @@ impl Replicator {
         true
     }
 
-    /// The frame in its parts, or nothing if it is over the limit of a message.
-    pub(super) fn finish(
-        &mut self,
-        processed: Option<u32>,
-        depth: Option<i32>,
-    ) -> Option<(&[u8], &[Bytes])> {
+    /// Completes the frame.
+    pub(super) fn finish(&mut self, processed: Option<u32>, depth: Option<i32>) {
         let header = Header {
             step: self.step,
             predicted: self.predicted,
@@ -233,7 +229,21 @@ impl Replicator {
         };
         self.own.clear();
         write_header(&header, self.sections.iter().copied(), self.events, &mut self.own);
-        (self.bytes() <= SERVER_MESSAGE_BYTES_MAX).then_some((&self.own, &self.parts))
+    }
+
+    /// Whether the finished frame is within the limit of a message.
+    pub(super) fn fits(&self) -> bool {
+        self.bytes() <= SERVER_MESSAGE_BYTES_MAX
+    }
+
+    /// Whether it brings the whole state.
+    pub(super) fn is_full(&self) -> bool {
+        matches!(self.step, Step::Full(_))
+    }
+
+    /// The finished frame: its own part, and those that it shares.
+    pub(super) fn parts(&self) -> (&[u8], &[Bytes]) {
+        (&self.own, &self.parts)
     }
 
     /// The bytes of the finished frame.
@@ -243,7 +253,7 @@ impl Replicator {
 
     /// The frame is on its way; whether it brought the whole state.
     pub(super) fn commit(&mut self, view: &mut View, wants: &Rc<[Scope]>) -> bool {
-        let full = matches!(self.step, Step::Full(_));
+        let full = self.is_full();
         view.advance(self.ledger.tick().unwrap_or_default(), wants, full);
         // Nobody but the link holds on to the shared parts.
         self.parts.clear();
@@ -301,7 +311,9 @@ mod tests {
         counters: &mut Counters,
     ) -> (Step, Vec<Form>) {
         replicator.begin(view, wants, false, true, counters);
-        let (own, shared) = replicator.finish(None, None).expect("a small world");
+        replicator.finish(None, None);
+        assert!(replicator.fits());
+        let (own, shared) = replicator.parts();
         let bytes = [own, &shared.concat()].concat();
         replicator.commit(view, wants);
         let mut r = Reader::new(&bytes);

@@ -20,6 +20,7 @@ use tokio::time::{sleep, timeout};
 use super::{Node, StartError};
 use crate::config::Config;
 use crate::http;
+use crate::metrics::cause;
 use crate::net::{self, HttpLimits, Message, Transport, Upgrading, WebSocket, serve_http_until};
 use crate::room::RoomId;
 use crate::token::unix_seconds;
@@ -95,8 +96,14 @@ impl Accept {
             connections.spawn(async move {
                 match timeout(TLS_WITHIN, accepting).await {
                     Ok(Ok(stream)) => serve(node, stream).await,
-                    Ok(Err(error)) => tracing::debug!(%error, "no TLS"),
-                    Err(_) => tracing::debug!("no TLS in time"),
+                    Ok(Err(error)) => {
+                        tracing::debug!(%error, "no TLS");
+                        node.count(|front| front.http_failed.count("tls"));
+                    }
+                    Err(_) => {
+                        tracing::debug!("no TLS in time");
+                        node.count(|front| front.http_failed.count("tls_late"));
+                    }
                 }
             });
             return;
@@ -113,7 +120,9 @@ fn of_one_connection(error: &io::Error) -> bool {
 
 /// Serves a stream until it ends or is its worker's.
 pub(super) async fn serve<T: Transport>(node: Arc<Node>, mut stream: T) {
+    node.count(|front| front.accepted += 1);
     let Some(place) = node.place() else {
+        node.count(|front| front.no_place += 1);
         // It is short: the kernel takes it whole, or the peer goes without.
         let _ = timeout(Duration::from_secs(1), stream.write_all(NO_PLACE)).await;
         return;
@@ -125,7 +134,9 @@ pub(super) async fn serve<T: Transport>(node: Arc<Node>, mut stream: T) {
     });
     let served = serve_http_until(stream, &HttpLimits::default(), service, node.stopped()).await;
     if let Err(error) = served {
-        tracing::debug!(%error, "HTTP ended");
+        let cause = net::http_cause(&error);
+        tracing::debug!(cause, "HTTP ended");
+        node.count(|front| front.http_failed.count(cause));
     }
     let upgrading = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some(upgrading) = upgrading {
@@ -136,6 +147,7 @@ pub(super) async fn serve<T: Transport>(node: Arc<Node>, mut stream: T) {
 /// Waits for Hello, and hands the connection to the worker of its room.
 async fn greet<T: Transport>(node: &Node, upgrading: Upgrading<T>, place: Place) {
     let Ok(upgraded) = upgrading.stream().await else { return };
+    node.count(|front| front.upgraded += 1);
     let mut socket = upgraded.stream.into_socket(&upgraded.unread, &LIMITS);
     let heard = tokio::select! {
         biased;
@@ -148,10 +160,13 @@ async fn greet<T: Transport>(node: &Node, upgrading: Upgrading<T>, place: Place)
         Ok(heard) => heard,
         Err(reason) => {
             if let Some(reason) = reason {
+                node.count(|front| front.hellos_refused.count(cause(reason)));
                 farewell(&mut socket, reason, reason.text(), retry_after(node, reason));
             }
-            let ended = socket.finish().await;
-            return tracing::debug!(cause = ended.label(), "no hello");
+            let ended = socket.finish().await.label();
+            node.count(|front| front.ended.count(ended));
+            let reason = reason.map_or("", cause);
+            return tracing::debug!(reason, cause = ended, "no hello");
         }
     };
     greeting.place = Some(place);

@@ -4,15 +4,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use hyper::header::HeaderValue;
 use tickwire_protocol::message::SUBPROTOCOL;
-use tokio::sync::{Mutex, Semaphore, watch};
+use tokio::sync::{Semaphore, watch};
 
 use super::StartError;
 use crate::config::{AllowedOrigins, Config};
 use crate::http::page;
+use crate::metrics::FrontMetrics;
 use crate::net::{Origins, UpgradePolicy};
 use crate::pages::Pages;
 use crate::room::RoomConfig;
@@ -25,7 +26,7 @@ pub(crate) struct Registered {
     pub(crate) entry: GameEntry,
     /// Held while a room is made for somebody who would have taken any: those who
     /// come meanwhile wait, and find it.
-    pub(crate) making: Mutex<()>,
+    pub(crate) making: tokio::sync::Mutex<()>,
 }
 
 /// See the module.
@@ -41,6 +42,8 @@ pub(crate) struct Node {
     pub(crate) page_policy: HeaderValue,
     url: String,
     places: Arc<Semaphore>,
+    /// What became of connections before they were a worker's. No tick touches it.
+    front: Mutex<FrontMetrics>,
     draining: watch::Sender<bool>,
 }
 
@@ -96,7 +99,9 @@ impl Setup {
         let url = config.public_url.clone().unwrap_or_else(|| format!("{scheme}://{address}"));
         let games = games
             .into_iter()
-            .map(|entry| (entry.info.name, Registered { entry, making: Mutex::default() }))
+            .map(|entry| {
+                (entry.info.name, Registered { entry, making: tokio::sync::Mutex::default() })
+            })
             .collect();
         Arc::new(Node {
             policy: UpgradePolicy {
@@ -106,6 +111,7 @@ impl Setup {
                 subprotocol_required: true,
             },
             places: Arc::new(Semaphore::new(config.connections_max)),
+            front: Mutex::default(),
             draining: watch::Sender::new(false),
             page_policy: page::policy(config.public_url.as_deref()),
             pages,
@@ -169,6 +175,16 @@ impl Node {
     /// Connections that have a place.
     pub(crate) fn connections(&self) -> usize {
         self.config.connections_max - self.places.available_permits()
+    }
+
+    /// Counts something on the way to a room.
+    pub(crate) fn count(&self, count: impl FnOnce(&mut FrontMetrics)) {
+        count(&mut self.front.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// What was counted so far.
+    pub(crate) fn front(&self) -> FrontMetrics {
+        self.front.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// From now on nobody is let in, and who is at the door is sent away.

@@ -13,6 +13,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tickwire_protocol::Time;
 use tickwire_protocol::close::CloseReason;
 use tickwire_protocol::message::ClientMessage;
 use tickwire_protocol::token::TokenKind;
@@ -23,8 +24,10 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use super::clock::{Alarm, Nanos, Timeline};
 use super::connection::{Connection, Heard, RoomLink};
 use super::load::{BusyMeter, Load};
-use super::{Common, Greeting, Lateness, NotOpened, NotReserved, Order, RoomSpec};
+use super::records::{LONG_CALL, Records};
+use super::{Common, Greeting, NotOpened, NotReserved, Order, RoomSpec};
 use crate::directory::RoomEntry;
+use crate::metrics::WorkerMetrics;
 use crate::net::Transport;
 use crate::room::{AnyRoom, Joined, RoomFull, RoomId, RoomState, SeatId};
 
@@ -43,7 +46,7 @@ pub(crate) struct Host {
     plan: RefCell<BinaryHeap<Reverse<(Nanos, RoomId)>>>,
     /// A room was added to the plan from outside of the loop.
     replanned: Notify,
-    lateness: RefCell<Lateness>,
+    records: RefCell<Records>,
     phase: Cell<u32>,
     /// Why the worker stops, once it does.
     stops: Cell<Option<CloseReason>>,
@@ -75,7 +78,7 @@ impl Host {
             rooms: RefCell::default(),
             plan: RefCell::default(),
             replanned: Notify::new(),
-            lateness: RefCell::default(),
+            records: RefCell::default(),
             phase: Cell::new(0),
             stops: Cell::new(None),
             connections: Cell::new(0),
@@ -133,8 +136,8 @@ impl Host {
             }
             Order::Connect(enter) => enter(self),
             Order::Close { room, reason } => self.close(room, reason, Duration::ZERO),
-            Order::Lateness { done } => {
-                let _ = done.send(self.lateness.borrow().clone());
+            Order::Metrics { done } => {
+                let _ = done.send(self.metrics());
             }
             // A second one changes nothing.
             Order::Stop { .. } => {}
@@ -162,6 +165,7 @@ impl Host {
             Err(panic) => {
                 let what = told(&*panic);
                 tracing::error!(room = %spec.id, game, what, "the game panicked at its creation");
+                self.records.borrow_mut().of(game).rooms_panicked += 1;
                 return Err(NotOpened::Failed);
             }
         };
@@ -189,6 +193,7 @@ impl Host {
         };
         self.rooms.borrow_mut().insert(spec.id, Rc::new(hosted));
         self.load.set_rooms(self.rooms.borrow().len());
+        self.records.borrow_mut().of(game).rooms_made += 1;
         tracing::info!(room = %spec.id, game, worker = self.index, "a room begins");
         Ok(())
     }
@@ -198,8 +203,7 @@ impl Host {
         if hosted.entry.borrow().locked {
             return Err(NotReserved::Locked);
         }
-        let now = self.common.clock.time();
-        match self.with(&hosted, |room| room.reserve(seat, name, now)) {
+        match self.with(&hosted, |room, now| room.reserve(seat, name, now)) {
             Some(kept) => kept.map_err(|_| NotReserved::Full),
             None => Err(NotReserved::NoRoom),
         }
@@ -247,10 +251,9 @@ impl Host {
         let hosted = self.find(RoomId(token.room)).ok_or(CloseReason::NoSuchRoom)?;
         let link = Box::new(RoomLink::new(Rc::clone(connection)));
         let resume = token.kind == TokenKind::Resume;
-        let now = self.common.clock.time();
         let seat = SeatId(token.seat);
         let joined = self
-            .with(&hosted, |room| room.connect(seat, resume, token.serial, &hello, link, now))
+            .with(&hosted, |room, now| room.connect(seat, resume, token.serial, &hello, link, now))
             .ok_or(CloseReason::Failed)??;
         connection.joined();
         Ok((hosted, joined))
@@ -258,9 +261,11 @@ impl Host {
 
     /// Something came from a connection.
     fn hear(&self, hosted: &Rc<Hosted>, whose: Joined, heard: Heard) {
-        let now = self.common.clock.time();
+        if let Heard::Ended(ended) = &heard {
+            self.records.borrow_mut().ended.count(ended.label());
+        }
         // A room that has ended has closed its links: their drivers end by that.
-        let _ = self.with(hosted, |room| match heard {
+        let _ = self.with(hosted, |room, now| match heard {
             // So has one that does not take the message.
             Heard::Message(message) => {
                 let _ = room.receive(whose, &message, now);
@@ -281,9 +286,9 @@ impl Host {
             let Some(hosted) = self.find(room) else { continue };
             let Some(mut timeline) = hosted.timeline.take() else { continue };
             let begun = timeline.begin(clock.now());
-            self.lateness.borrow_mut().record(begun.late, begun.lost);
+            self.records.borrow_mut().lateness.record(begun.late, begun.lost);
             hosted.timeline.set(Some(timeline));
-            let state = self.with(&hosted, |room| room.step(begun.deadline.time()));
+            let state = self.with(&hosted, |room, _| room.step(begun.deadline.time()));
             if state == Some(RoomState::Playing) {
                 self.plan.borrow_mut().push(Reverse((timeline.next(), room)));
             } else {
@@ -304,18 +309,24 @@ impl Host {
     }
 
     /// Calls a room, and sees to what follows. Nothing if it has ended or panics.
-    fn with<R>(&self, hosted: &Rc<Hosted>, call: impl FnOnce(&mut dyn AnyRoom) -> R) -> Option<R> {
+    fn with<R>(
+        &self,
+        hosted: &Rc<Hosted>,
+        call: impl FnOnce(&mut dyn AnyRoom, Time) -> R,
+    ) -> Option<R> {
         let mut place = hosted.room.borrow_mut();
         let room = place.as_mut()?;
+        let began = self.common.clock.now();
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            let answer = call(room.as_mut());
+            let answer = call(room.as_mut(), began.time());
             (answer, room.state())
         }));
+        self.took(hosted, began);
         match outcome {
             Ok((answer, RoomState::Over)) => {
                 let ended = place.take();
                 drop(place);
-                self.ended(hosted, ended, "a room is over");
+                self.ended(hosted, ended);
                 Some(answer)
             }
             Ok((answer, state)) => {
@@ -328,24 +339,55 @@ impl Host {
             Err(panic) => {
                 let (what, game) = (told(&*panic), hosted.entry.borrow().game);
                 tracing::error!(room = %hosted.id, game, what, "a game panicked, its room ends");
+                self.records.borrow_mut().of(game).rooms_panicked += 1;
                 let failed = place.take();
                 drop(place);
-                self.ended(hosted, failed, "a room failed");
+                self.ended(hosted, failed);
                 None
             }
         }
     }
 
+    /// A call of a room is over. One that took long is named: nobody else on this
+    /// thread was served meanwhile.
+    fn took(&self, hosted: &Hosted, began: Nanos) {
+        let took = self.common.clock.now().since(began);
+        if took > LONG_CALL {
+            let game = hosted.entry.borrow().game;
+            let took_ms = took.as_millis();
+            tracing::warn!(room = %hosted.id, game, took_ms, "a game held its worker up");
+            self.records.borrow_mut().of(game).long_calls += 1;
+        }
+    }
+
     /// Forgets a room. Links that it did not close tell their peers that it failed.
-    fn ended(&self, hosted: &Hosted, room: Option<Box<dyn AnyRoom>>, how: &str) {
+    fn ended(&self, hosted: &Hosted, room: Option<Box<dyn AnyRoom>>) {
+        let game = hosted.entry.borrow().game;
         self.common.directory.remove(hosted.id);
         self.rooms.borrow_mut().remove(&hosted.id);
         self.load.set_rooms(self.rooms.borrow().len());
+        if let Some(room) = &room {
+            self.records.borrow_mut().close(game, room.as_ref());
+            if let Some(why) = room.failure() {
+                tracing::error!(room = %hosted.id, game, %why, "a room cannot go on");
+                self.records.borrow_mut().of(game).rooms_failed += 1;
+            }
+        }
         // A game may panic in its destructor as well.
         if catch_unwind(AssertUnwindSafe(|| drop(room))).is_err() {
-            tracing::error!(room = %hosted.id, "a game panicked when it was dropped");
+            tracing::error!(room = %hosted.id, game, "a game panicked when it was dropped");
         }
-        tracing::info!(room = %hosted.id, game = hosted.entry.borrow().game, "{how}");
+        tracing::info!(room = %hosted.id, game, "a room is over");
+    }
+
+    /// What happened so far.
+    fn metrics(&self) -> WorkerMetrics {
+        let hosted = self.hosted(|_| true);
+        let places: Vec<_> = hosted.iter().map(|it| (it, it.room.borrow())).collect();
+        let rooms = places
+            .iter()
+            .filter_map(|(hosted, place)| Some((hosted.entry.borrow().game, place.as_deref()?)));
+        self.records.borrow().snapshot(self.load.busy(), rooms)
     }
 
     /// Steps the room from now on.
@@ -387,15 +429,14 @@ impl Host {
         }
         tracing::warn!(worker = self.index, load = busy, sheds = ?now, "the load has changed");
         for hosted in self.hosted(|_| true) {
-            self.with(&hosted, |room| room.thin(now.send_every()));
+            self.with(&hosted, |room, _| room.thin(now.send_every()));
         }
     }
 
     /// Wakes rooms without anybody when a kept seat's time is up, or their own.
     fn look_after(&self) {
-        let now = self.common.clock.time();
         for hosted in self.hosted(|hosted| hosted.timeline.get().is_none()) {
-            self.with(&hosted, |room| {
+            self.with(&hosted, |room, now| {
                 if room.wakes_at().is_some_and(|at| at <= now) {
                     room.step(now);
                 }
@@ -412,9 +453,8 @@ impl Host {
     }
 
     fn close(&self, room: RoomId, reason: CloseReason, retry_after: Duration) {
-        let now = self.common.clock.time();
         if let Some(hosted) = self.find(room) {
-            self.with(&hosted, |room| room.close(reason, retry_after, now));
+            self.with(&hosted, |room, now| room.close(reason, retry_after, now));
         }
     }
 
@@ -430,7 +470,7 @@ impl Host {
             }
         });
         let drained = drained.await;
-        let lateness = self.lateness.borrow();
+        let lateness = &self.records.borrow().lateness;
         tracing::info!(
             worker = self.index,
             ticks = lateness.ticks(),

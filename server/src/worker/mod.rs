@@ -18,6 +18,7 @@ mod connection;
 mod host;
 mod lateness;
 mod load;
+mod records;
 mod spec;
 
 use std::fmt;
@@ -33,6 +34,7 @@ use tickwire_protocol::token::Token;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use crate::directory::Directory;
+use crate::metrics::WorkerMetrics;
 use crate::net::Transport;
 use crate::room::{RoomId, SeatId};
 use crate::token::Signer;
@@ -42,6 +44,7 @@ pub(crate) use connection::{LIMITS, farewell};
 pub(crate) use host::Host;
 pub use lateness::Lateness;
 pub use load::{Load, Shedding};
+pub use records::LONG_CALL;
 pub use spec::GameInfo;
 pub(crate) use spec::{GameEntry, RoomSpec};
 
@@ -104,8 +107,8 @@ pub(crate) enum Order {
     Connect(Enter),
     /// End a room.
     Close { room: RoomId, reason: CloseReason },
-    /// Tell the tick lateness so far.
-    Lateness { done: oneshot::Sender<Lateness> },
+    /// Tell what happened so far.
+    Metrics { done: oneshot::Sender<WorkerMetrics> },
     /// End all rooms, finish all connections, and stop.
     Stop { reason: CloseReason, retry_after: Duration },
 }
@@ -172,9 +175,9 @@ impl Mailbox {
         let _ = self.orders.send(Order::Close { room, reason }).await;
     }
 
-    /// How late ticks began so far.
-    pub(crate) async fn lateness(&self) -> Result<Lateness, Stopped> {
-        self.ask(|done| Order::Lateness { done }).await
+    /// What happened so far.
+    pub(crate) async fn metrics(&self) -> Result<WorkerMetrics, Stopped> {
+        self.ask(|done| Order::Metrics { done }).await
     }
 
     /// Ends all rooms.
