@@ -15,9 +15,6 @@ fn main() -> io::Result<()> {
     let mut files = Vec::new();
     for (folder, at) in FOLDERS {
         println!("cargo::rerun-if-changed={folder}");
-        if !root.join(folder).is_dir() {
-            continue;
-        }
         list(&root.join(folder), at, &mut files)?;
     }
     files.sort();

@@ -94,6 +94,15 @@ async fn a_client_that_has_a_file_is_not_sent_it_again() {
         assert_eq!((status, &*body), (304, ""), "{has}");
         assert_eq!(header(&head, "etag"), Some(&*etag), "{has}");
     }
+    // A browser puts the headers of a 304 to the page that it has: they must be the page's.
+    let (_, full, _) = server.request("GET", "/", "", "").await;
+    let has = format!("If-None-Match: {}\r\n", header(&full, "etag").unwrap());
+    let (status, head, _) = server.request("GET", "/", &has, "").await;
+    assert_eq!(status, 304);
+    for name in ["content-security-policy", "content-type", "referrer-policy", "cache-control"] {
+        assert!(header(&full, name).is_some(), "{name}");
+        assert_eq!(header(&head, name), header(&full, name), "{name}");
+    }
     let (status, _, again) =
         server.request("GET", "/style.css", "If-None-Match: \"other\"\r\n", "").await;
     assert_eq!((status, again), (200, body));

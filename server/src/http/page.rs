@@ -54,11 +54,11 @@ pub(super) async fn any(State(node): State<Arc<Node>>, request: Request<Body>) -
 
 /// A file, or word that the client has it already.
 fn found(node: &Node, file: &File, headers: &HeaderMap) -> Response<Body> {
-    let mut response = if has(headers, &file.etag) {
-        StatusCode::NOT_MODIFIED.into_response()
-    } else {
-        sent(node, file)
-    };
+    let mut response = sent(node, file);
+    if has(headers, &file.etag) {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        *response.body_mut() = Body::empty();
+    }
     let headers = response.headers_mut();
     if let Ok(etag) = HeaderValue::try_from(&file.etag) {
         headers.insert(ETAG, etag);
@@ -68,6 +68,8 @@ fn found(node: &Node, file: &File, headers: &HeaderMap) -> Response<Body> {
     response
 }
 
+/// A file, with what a browser has to know of it. It takes the headers of a 304 for those of the
+/// file that it has, so they are the same.
 fn sent(node: &Node, file: &File) -> Response<Body> {
     let mut response = Response::new(Body::from(file.body.clone()));
     let headers = response.headers_mut();
