@@ -84,6 +84,8 @@ class RoomLine {
    */
   constructor(room, page) {
     this.href = page && `${page}#${room.id}`;
+    // Without an address it is still a link, one that leads nowhere now.
+    this.#join.setAttribute("role", "link");
     const seats = element("span", { class: "seats" }, this.#count, this.#meter);
     this.element = element("li", {}, this.#title, seats, this.#join);
   }
@@ -92,18 +94,18 @@ class RoomLine {
   show(room) {
     const full = room.players >= room.seats_max;
     const why = room.locked ? "Locked" : full ? "Full" : "Join";
-    write(this.#title, room.title);
+    const title = room.title === room.game ? `Room ${room.id.slice(0, 4)}` : room.title;
+    write(this.#title, title);
     write(this.#count, `${room.players} of ${room.seats_max}`);
     [this.#meter.max, this.#meter.value] = [room.seats_max, room.players];
     write(this.#join, why);
     if (this.href && !full && !room.locked) {
       this.#join.href = this.href;
       this.#join.removeAttribute("aria-disabled");
-      this.#join.setAttribute("aria-label", `Join ${room.title}, ${room.players} of ${room.seats_max} players`);
+      this.#join.setAttribute("aria-label", `Join ${title}, ${room.players} of ${room.seats_max} players`);
     } else {
       this.#join.removeAttribute("href");
       this.#join.removeAttribute("aria-label");
-      this.#join.setAttribute("role", "link");
       this.#join.setAttribute("aria-disabled", "true");
     }
   }
@@ -151,7 +153,7 @@ async function keepFresh() {
     away.hidden = false;
   }
   asking = false;
-  if (document.visibilityState === "visible") timer = setTimeout(keepFresh, ASK_EVERY_MS);
+  if (document.visibilityState === "visible") timer = window.setTimeout(keepFresh, ASK_EVERY_MS);
 }
 
 const name = byId("name", HTMLInputElement);
