@@ -142,6 +142,8 @@ pub struct Mirror {
     frame: u32,
     changes: Changes,
     broken: bool,
+    /// Whether chunks are left unread.
+    blind: bool,
 }
 
 impl Mirror {
@@ -160,7 +162,14 @@ impl Mirror {
             frame: 0,
             changes: Changes::default(),
             broken: false,
+            blind: false,
         }
+    }
+
+    /// A mirror that follows the ticks and leaves all chunks unread: it has no
+    /// rows, and compares no hash. For whoever only counts frames.
+    pub fn blind(schema: Arc<Schema>) -> Mirror {
+        Mirror { blind: true, ..Mirror::new(schema) }
     }
 
     /// What the rows are of.
@@ -205,6 +214,12 @@ impl Mirror {
         // Stays so if anything fails.
         self.broken = true;
         let tick = self.begin(frame)?;
+        if self.blind {
+            self.end(tick);
+            self.changes.hash_agrees = None;
+            self.broken = false;
+            return Ok(&self.changes);
+        }
         for section in frame.sections() {
             let watched = self.scopes.binary_search(&section.scope);
             match (section.form, watched) {

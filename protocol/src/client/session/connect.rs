@@ -4,7 +4,6 @@ use core::time::Duration;
 
 use super::events::Queued;
 use super::{Acks, Cause, Phase, Seat, Session, SessionError, Then};
-use crate::client::mirror::Mirror;
 use crate::client::reconnect::{Next, Reconnect};
 use crate::close::{Advice, CloseReason};
 use crate::time::Time;
@@ -126,7 +125,7 @@ impl Session {
         let advice = error.advice();
         if let (Advice::Resume, Some(mirror)) = (advice, &self.mirror) {
             // What such a server said before is not to be believed either.
-            self.mirror = Some(Mirror::new(mirror.schema().clone()));
+            self.mirror = Some(self.new_mirror(mirror.schema().clone()));
             self.mirrors = self.mirrors.wrapping_add(1);
         }
         self.end(Cause::Error(error), advice, None);

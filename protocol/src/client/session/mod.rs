@@ -131,13 +131,16 @@ pub struct Config {
     /// The schema that the client was built with; none to have it described.
     /// A [`TypedSession`] puts its own here.
     pub schema: Option<Arc<Schema>>,
+    /// Whether the state stays unread ([`Mirror::blind`]): everything else goes on as
+    /// it would. For programs that stand for more clients than they can decode for.
+    pub blind: bool,
 }
 
 impl Config {
     /// A client that has the game described, with the default patience.
     pub fn new(address: impl Into<String>, token: impl Into<String>, seed: u64) -> Config {
         let (address, token) = (address.into(), token.into());
-        Config { address, token, seed, policy: Policy::default(), schema: None }
+        Config { address, token, seed, policy: Policy::default(), schema: None, blind: false }
     }
 }
 
@@ -162,6 +165,8 @@ pub struct Session {
     room: Option<Room>,
     /// None before the first Welcome; always of `schema`.
     mirror: Option<Mirror>,
+    /// Whether mirrors are blind.
+    blind: bool,
     /// How many mirrors there were: what follows one must know when it is another.
     mirrors: u32,
     /// Whether this connection's first frame, which is full, is still to come.
@@ -234,7 +239,7 @@ struct Wishes {
 impl Session {
     /// A session that starts at `now`: its first event asks for a socket.
     pub fn new(config: Config, now: Time) -> Session {
-        let Config { address, token, seed, policy, schema } = config;
+        let Config { address, token, seed, policy, schema, blind } = config;
         let known = |schema: &Arc<Schema>| Known { hash: schema.hash(), schema: schema.clone() };
         let mut session = Session {
             now,
@@ -244,6 +249,7 @@ impl Session {
             own: schema,
             room: None,
             mirror: None,
+            blind,
             mirrors: 0,
             awaits_whole: true,
             timeline: None,
@@ -338,6 +344,11 @@ impl Session {
     /// Takes in that it is `now`, at least.
     fn at(&mut self, now: Time) {
         self.now = self.now.max(now);
+    }
+
+    /// An empty state.
+    fn new_mirror(&self, schema: Arc<Schema>) -> Mirror {
+        if self.blind { Mirror::blind(schema) } else { Mirror::new(schema) }
     }
 
     fn in_room(&self) -> Result<(), SendError> {

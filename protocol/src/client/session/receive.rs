@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::events::Queued;
 use super::{Acks, Cause, CommandId, Known, Phase, Pings, Room, Session, SessionError, Timeline};
-use crate::client::mirror::{Mirror, MirrorError, compatible};
+use crate::client::mirror::{MirrorError, compatible};
 use crate::close::{Advice, CloseReason};
 use crate::frame::{Frame, Step};
 use crate::message::{Chat, Refusal, ServerClock, ServerMessage, VERSION, Welcome};
@@ -133,7 +133,7 @@ impl Session {
         match (&mut self.mirror, &self.schema) {
             (Some(mirror), _) if resumed => mirror.resume(),
             (None, Some(known)) => {
-                self.mirror = Some(Mirror::new(known.schema.clone()));
+                self.mirror = Some(self.new_mirror(known.schema.clone()));
                 self.mirrors = self.mirrors.wrapping_add(1);
             }
             _ => {}
@@ -179,6 +179,7 @@ impl Session {
         self.awaits_whole = false;
         self.processed = frame.header.processed.or(self.processed);
         self.counters.frames += 1;
+        self.counters.frames_whole += u64::from(ahead.is_none());
         self.counters.frames_merged +=
             u64::from(ahead.is_some_and(|ahead| ahead > arrival.ahead_expected));
         if diverged {

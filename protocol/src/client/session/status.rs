@@ -34,6 +34,8 @@ pub struct Counters {
     pub frames: u64,
     /// Those of them that stood for several sends.
     pub frames_merged: u64,
+    /// Those of them that brought the whole state.
+    pub frames_whole: u64,
     /// Welcomes that went on from the state that was here.
     pub resumes: u64,
     /// Frames after which the state was not the server's.
