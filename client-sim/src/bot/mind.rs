@@ -9,6 +9,7 @@ use std::rc::Rc;
 use tickwire_protocol::client::session::Counters;
 use tickwire_protocol::client::{Cause, Config, Phase, Session, SessionEvent, Then};
 use tickwire_protocol::close::CloseReason;
+use tickwire_protocol::message::ServerMessage;
 use tickwire_protocol::{Tick, Time};
 
 use super::watch::Watch;
@@ -112,9 +113,9 @@ impl Mind {
         if again {
             self.crew.tally.borrow_mut().counts().rejoined += 1;
         } else {
-            let schema = self.crew.rules.borrow().as_ref().map(|rules| rules.schema.clone());
+            let known = self.crew.rules.borrow().as_ref().map(|rules| rules.known.clone());
             let config = Config {
-                schema,
+                known,
                 blind: !self.decodes,
                 ..Config::new(seat.address, seat.token, self.seed)
             };
@@ -155,6 +156,9 @@ impl Mind {
     }
 
     pub(super) fn closed(&mut self, code: u16, text: &str, now: Time) {
+        if self.attacked.is_some() {
+            return self.answered(code, now);
+        }
         if let Some(session) = &mut self.session {
             session.handle_close(code, text, now);
         }
@@ -168,6 +172,14 @@ impl Mind {
         self.hear(now);
     }
 
+    /// The server has closed for what it was sent. The bot comes back to its seat, where a
+    /// client that meant well would not.
+    fn answered(&mut self, code: u16, now: Time) {
+        self.attacked = None;
+        *self.crew.tally.borrow_mut().hostile.closed.entry(code).or_default() += 1;
+        self.quietly(now);
+    }
+
     /// It wants no frames for a while.
     pub(super) fn rest(&mut self) {
         let stay = self.watch.left();
@@ -177,6 +189,12 @@ impl Mind {
 
     /// Takes in a message; whether more may follow.
     pub(super) fn message(&mut self, bytes: &[u8], now: Time) -> bool {
+        if self.attacked.is_some()
+            && let Ok(ServerMessage::Bye { reason, .. }) = ServerMessage::read(bytes)
+        {
+            self.answered(reason.code(), now);
+            return false;
+        }
         let Some(session) = &mut self.session else { return false };
         // An error ends the connection, and the session tells of it.
         let _ = session.handle_message(bytes, now);
@@ -318,17 +336,21 @@ impl Mind {
     }
 
     fn joined(&mut self, resumed: bool, now: Time) {
-        let Some(session) = &self.session else { return };
-        if let Some(schema) = session.schema() {
-            let rules = &mut *self.crew.rules.borrow_mut();
-            let rules = rules.get_or_insert_with(|| Rc::new(Rules::new(schema)));
-            let (behaviour, dice) = (self.behaviour, &self.dice);
-            self.player
-                .get_or_insert_with(|| Player::new(behaviour, dice.clone(), rules.clone()));
-        }
+        self.learn();
         self.moves_at.get_or_insert(now);
         self.set_connected(true);
         self.crew.tally.borrow_mut().counts().resumed += u64::from(resumed);
+    }
+
+    /// Knows the rules, from the first bot that was told, and can play.
+    fn learn(&mut self) {
+        let rules = &mut *self.crew.rules.borrow_mut();
+        if rules.is_none() {
+            *rules = self.session.as_ref().and_then(Rules::of).map(Rc::new);
+        }
+        if let (None, Some(rules)) = (&self.player, rules) {
+            self.player = Some(Player::new(self.behaviour, self.dice.clone(), rules.clone()));
+        }
     }
 
     fn ended(&mut self, cause: &Cause, then: Then, now: Time) {
@@ -346,18 +368,10 @@ impl Mind {
             Then::End | Then::GiveUp => Next::Nothing,
         };
         self.orders.push_back(Order::Close { code: cause.close_code(), next });
-        if self.hostile && attacked {
-            self.note_answer(cause);
+        if attacked && *cause == Cause::Lost {
+            self.crew.tally.borrow_mut().hostile.dropped += 1;
         } else if let Some(failure) = failure(cause).filter(|_| !self.quiet) {
             self.failed(failure, cause.to_string());
-        }
-    }
-
-    fn note_answer(&mut self, cause: &Cause) {
-        let hostile = &mut self.crew.tally.borrow_mut().hostile;
-        match cause {
-            Cause::Server(reason) => *hostile.closed.entry(reason.code()).or_default() += 1,
-            _ => hostile.dropped += 1,
         }
     }
 

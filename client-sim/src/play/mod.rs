@@ -8,26 +8,31 @@ mod arena;
 mod random;
 
 use std::rc::Rc;
+use std::sync::Arc;
 
-use tickwire_protocol::client::Mirror;
+use tickwire_protocol::client::{Known, Mirror, Session};
 use tickwire_protocol::schema::Schema;
 
 use crate::dice::Dice;
 use crate::settings::Behaviour;
 
-pub(crate) use arena::{Controls, Sight};
+pub(crate) use arena::Sight;
 
 /// What is known of a game once its schema is.
 #[derive(Debug)]
 pub(crate) struct Rules {
-    pub(crate) schema: std::sync::Arc<Schema>,
+    pub(crate) schema: Arc<Schema>,
+    /// The same, for the next session.
+    pub(crate) known: Known,
     /// None if it is not an arena.
     pub(crate) sight: Option<Sight>,
 }
 
 impl Rules {
-    pub(crate) fn new(schema: &std::sync::Arc<Schema>) -> Rules {
-        Rules { schema: schema.clone(), sight: Sight::new(schema) }
+    /// None before the session was welcomed.
+    pub(crate) fn of(session: &Session) -> Option<Rules> {
+        let (schema, known) = (session.schema()?.clone(), session.known()?);
+        Some(Rules { sight: Sight::new(&schema), schema, known })
     }
 }
 

@@ -150,6 +150,11 @@ impl Mirror {
     /// An empty mirror.
     pub fn new(schema: Arc<Schema>) -> Mirror {
         let layout = Arc::new(Layout::new(&schema));
+        Mirror::compiled(schema, layout)
+    }
+
+    /// An empty mirror of a schema and its layout.
+    pub(crate) fn compiled(schema: Arc<Schema>, layout: Arc<Layout>) -> Mirror {
         Mirror {
             tables: layout.tables.iter().map(TableRows::new).collect(),
             schema,
@@ -166,10 +171,11 @@ impl Mirror {
         }
     }
 
-    /// A mirror that follows the ticks and leaves all chunks unread: it has no
-    /// rows, and compares no hash. For whoever only counts frames.
-    pub fn blind(schema: Arc<Schema>) -> Mirror {
-        Mirror { blind: true, ..Mirror::new(schema) }
+    /// The mirror, if it is empty, as one that follows the ticks and leaves all
+    /// chunks unread: it has no rows, and compares no hash. For whoever only counts
+    /// frames.
+    pub fn blind(self) -> Mirror {
+        Mirror { blind: true, ..self }
     }
 
     /// What the rows are of.

@@ -125,7 +125,7 @@ impl Session {
         let advice = error.advice();
         if let (Advice::Resume, Some(mirror)) = (advice, &self.mirror) {
             // What such a server said before is not to be believed either.
-            self.mirror = Some(self.new_mirror(mirror.schema().clone()));
+            self.mirror = Some(self.new_mirror(mirror.schema().clone(), mirror.layout().clone()));
             self.mirrors = self.mirrors.wrapping_add(1);
         }
         self.end(Cause::Error(error), advice, None);

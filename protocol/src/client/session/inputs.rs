@@ -78,7 +78,7 @@ impl InputQueue {
         InputQueue {
             held: None,
             changed: false,
-            waiting: VecDeque::with_capacity(INPUTS_PER_BATCH_MAX),
+            waiting: VecDeque::new(),
             next: 0,
             due: Time(0),
             ready: false,

@@ -94,6 +94,7 @@ use crate::client::mirror::Mirror;
 use crate::client::reconnect::{Policy, Reconnect};
 use crate::limits::INPUT_BYTES_MAX;
 use crate::schema::Schema;
+use crate::schema::layout::Layout;
 use crate::time::{Tick, Time};
 
 use acks::Acks;
@@ -131,6 +132,9 @@ pub struct Config {
     /// The schema that the client was built with; none to have it described.
     /// A [`TypedSession`] puts its own here.
     pub schema: Option<Arc<Schema>>,
+    /// A schema that another session of this program was told ([`Session::known`]): many
+    /// clients of one game share it, and the server need not describe it to each.
+    pub known: Option<Known>,
     /// Whether the state stays unread ([`Mirror::blind`]): everything else goes on as
     /// it would. For programs that stand for more clients than they can decode for.
     pub blind: bool,
@@ -140,7 +144,8 @@ impl Config {
     /// A client that has the game described, with the default patience.
     pub fn new(address: impl Into<String>, token: impl Into<String>, seed: u64) -> Config {
         let (address, token) = (address.into(), token.into());
-        Config { address, token, seed, policy: Policy::default(), schema: None, blind: false }
+        let policy = Policy::default();
+        Config { address, token, seed, policy, schema: None, known: None, blind: false }
     }
 }
 
@@ -203,11 +208,18 @@ impl fmt::Debug for Seat {
     }
 }
 
-/// A schema and its hash.
-#[derive(Debug)]
-struct Known {
+/// A schema, its hash, and what is compiled from it.
+#[derive(Clone, Debug)]
+pub struct Known {
     schema: Arc<Schema>,
     hash: u64,
+    layout: Arc<Layout>,
+}
+
+impl Known {
+    fn new(schema: Arc<Schema>, hash: u64) -> Known {
+        Known { layout: Arc::new(Layout::new(&schema)), schema, hash }
+    }
 }
 
 /// What the server said of the room.
@@ -239,13 +251,13 @@ struct Wishes {
 impl Session {
     /// A session that starts at `now`: its first event asks for a socket.
     pub fn new(config: Config, now: Time) -> Session {
-        let Config { address, token, seed, policy, schema, blind } = config;
-        let known = |schema: &Arc<Schema>| Known { hash: schema.hash(), schema: schema.clone() };
+        let Config { address, token, seed, policy, schema, known, blind } = config;
+        let built_with = |schema: &Arc<Schema>| Known::new(schema.clone(), schema.hash());
         let mut session = Session {
             now,
             phase: Phase::Ended,
             seat: Seat { address, token, joined: false },
-            schema: schema.as_ref().map(known),
+            schema: schema.as_ref().map(built_with).or(known),
             own: schema,
             room: None,
             mirror: None,
@@ -347,8 +359,9 @@ impl Session {
     }
 
     /// An empty state.
-    fn new_mirror(&self, schema: Arc<Schema>) -> Mirror {
-        if self.blind { Mirror::blind(schema) } else { Mirror::new(schema) }
+    fn new_mirror(&self, schema: Arc<Schema>, layout: Arc<Layout>) -> Mirror {
+        let mirror = Mirror::compiled(schema, layout);
+        if self.blind { mirror.blind() } else { mirror }
     }
 
     fn in_room(&self) -> Result<(), SendError> {

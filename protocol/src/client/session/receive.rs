@@ -119,7 +119,7 @@ impl Session {
         if let Some(own) = &self.own {
             compatible(&schema, own).map_err(SessionError::Mismatch)?;
         }
-        Ok(Some(Known { schema: Arc::new(schema), hash: welcome.schema }))
+        Ok(Some(Known::new(Arc::new(schema), welcome.schema)))
     }
 
     /// Makes the state ready for the first frame of a connection.
@@ -133,7 +133,8 @@ impl Session {
         match (&mut self.mirror, &self.schema) {
             (Some(mirror), _) if resumed => mirror.resume(),
             (None, Some(known)) => {
-                self.mirror = Some(self.new_mirror(known.schema.clone()));
+                let mirror = self.new_mirror(known.schema.clone(), known.layout.clone());
+                self.mirror = Some(mirror);
                 self.mirrors = self.mirrors.wrapping_add(1);
             }
             _ => {}

@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use super::Session;
+use super::{Known, Session};
 use crate::client::clock::{Clock, TickTime};
 use crate::client::interpolate::Playhead;
 use crate::client::mirror::Mirror;
@@ -62,6 +62,11 @@ impl Session {
     /// client's own, if it has one.
     pub fn schema(&self) -> Option<&Arc<Schema>> {
         self.schema.as_ref().map(|known| &known.schema)
+    }
+
+    /// The same, for the [`Config`](super::Config) of other sessions.
+    pub fn known(&self) -> Option<Known> {
+        self.schema.clone()
     }
 
     /// The number of this player's seat, known to all in the room.
