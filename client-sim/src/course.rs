@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::swarm::Beat;
-use crate::tally::{Counts, Gauges, Second};
+use crate::tally::{Counts, Failure, Gauges, Second, add_failures};
 
 /// What is known of a second once all threads have told of it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -25,6 +25,8 @@ pub(crate) struct Course {
     pending: BTreeMap<usize, (usize, Second, f64)>,
     pub(crate) points: Vec<Point>,
     pub(crate) total: Counts,
+    /// What went wrong, by kind.
+    pub(crate) failures: BTreeMap<Failure, u64>,
 }
 
 impl Course {
@@ -34,12 +36,14 @@ impl Course {
             pending: BTreeMap::new(),
             points: Vec::new(),
             total: Counts::default(),
+            failures: BTreeMap::new(),
         }
     }
 
     /// Takes in a second of a thread; whether one is complete with it.
     pub(crate) fn add(&mut self, beat: &Beat) -> bool {
         self.total += beat.second.counts;
+        add_failures(&mut self.failures, &beat.second.failures);
         let fresh = || (0, Second::new(), 0.0);
         let (told, second, busiest) = self.pending.entry(beat.index).or_insert_with(fresh);
         second.add(&beat.second);

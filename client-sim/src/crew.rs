@@ -53,7 +53,10 @@ enum Room {
     Unmade,
     /// A bot is making it.
     Making,
-    Made { id: String, ledger: LedgerId },
+    Made {
+        id: String,
+        ledger: LedgerId,
+    },
 }
 
 /// Names the ledger of a room.

@@ -263,9 +263,8 @@ mod tests {
     #[test]
     fn shares_are_exact_and_rooms_equally_full() {
         let plan = drawn(ALL_FAULTS);
-        let count = |is: fn(Trouble) -> bool| {
-            plan.iter().filter(|bot| bot.trouble.is_some_and(is)).count()
-        };
+        let count =
+            |is: fn(Trouble) -> bool| plan.iter().filter(|bot| bot.trouble.is_some_and(is)).count();
         assert_eq!(count(|it| matches!(it, Trouble::Stall(_))), 20);
         assert_eq!(count(|it| matches!(it, Trouble::Slow(_))), 10);
         assert_eq!(count(|it| matches!(it, Trouble::Lag(_))), 20);

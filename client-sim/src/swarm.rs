@@ -24,7 +24,6 @@ use crate::tally::{Gauges, Second, Tally};
 
 /// How often a thread looks at the clock, to know how late it is.
 const PULSE: Duration = Duration::from_millis(10);
-/// How many bots are woken for their end before others run.
 const SECOND: Duration = Duration::from_secs(1);
 
 /// A second of one thread.
@@ -130,8 +129,11 @@ async fn drive(job: Job) -> Outcome {
     let (until, mut pulse, mut arrived) = (began + seconds, began, 0);
     loop {
         let now = Instant::now();
-        crew.tally.borrow_mut().late(now.saturating_duration_since(pulse));
-        pulse += PULSE;
+        while pulse <= now {
+            // Each pulse that was missed counts: how late a thread is does not hide how often.
+            crew.tally.borrow_mut().late(now.duration_since(pulse));
+            pulse += PULSE;
+        }
         while let Some(plan) = plans.next_if(|plan| began + plan.arrives <= now) {
             bots.spawn_local(Bot::new(plan, crew.clone(), crew.now()).play());
             arrived += 1;

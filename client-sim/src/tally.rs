@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 const MICROS_MAX: u64 = 3_600_000_000;
 /// Sentences about errors that are kept; further kinds of them are only counted.
 const EXAMPLES_MAX: usize = 20;
+/// Characters of such a sentence.
+const TEXT_MAX: usize = 200;
 
 /// A measure with percentiles.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -198,6 +200,8 @@ pub(crate) struct Second {
     pub(crate) staleness: Histogram<u32>,
     /// How things stand when it ends.
     pub(crate) gauges: Gauges,
+    /// What went wrong, by kind.
+    pub(crate) failures: BTreeMap<Failure, u64>,
     /// CPU time that the thread has used in it.
     pub(crate) cpu: Duration,
 }
@@ -229,6 +233,7 @@ impl Second {
             frame_interval: times(),
             staleness: times(),
             gauges: Gauges::default(),
+            failures: BTreeMap::new(),
             cpu: Duration::ZERO,
         }
     }
@@ -237,9 +242,17 @@ impl Second {
         self.counts += other.counts;
         self.gauges += other.gauges;
         self.cpu += other.cpu;
+        add_failures(&mut self.failures, &other.failures);
         let bounds = "all seconds have the same bounds";
         self.frame_interval.add(&other.frame_interval).expect(bounds);
         self.staleness.add(&other.staleness).expect(bounds);
+    }
+}
+
+/// Adds the counts of failures.
+pub(crate) fn add_failures(to: &mut BTreeMap<Failure, u64>, other: &BTreeMap<Failure, u64>) {
+    for (failure, count) in other {
+        *to.entry(*failure).or_default() += count;
     }
 }
 
@@ -328,8 +341,11 @@ impl Tally {
 
     pub(crate) fn failed(&mut self, faulty: bool, failure: Failure, text: String) {
         *self.failures.entry(failure).or_default() += 1;
+        *self.second.failures.entry(failure).or_default() += 1;
         self.counts().errors += 1;
         self.group(faulty).errors += 1;
+        // Some of it a server has said: it is not for the terminals of others.
+        let text: String = text.chars().filter(|char| !char.is_control()).take(TEXT_MAX).collect();
         if let Some(count) = self.examples.get_mut(&text) {
             *count += 1;
         } else if self.examples.len() < EXAMPLES_MAX {
@@ -350,9 +366,7 @@ impl Tally {
         self.hostile.add(&other.hostile);
         self.late.add(&other.late).expect("all times have the same bounds");
         self.events_lost += other.events_lost;
-        for (failure, count) in &other.failures {
-            *self.failures.entry(*failure).or_default() += count;
-        }
+        add_failures(&mut self.failures, &other.failures);
         for (text, count) in &other.examples {
             *self.examples.entry(text.clone()).or_default() += count;
         }

@@ -53,8 +53,8 @@ mod tests {
         for _ in 0..500 {
             let attack = attack(&mut dice);
             if let Attack::Message(bytes) = &attack {
-                let good = bytes.len() <= CLIENT_MESSAGE_BYTES_MAX
-                    && ClientMessage::read(bytes).is_ok();
+                let good =
+                    bytes.len() <= CLIENT_MESSAGE_BYTES_MAX && ClientMessage::read(bytes).is_ok();
                 assert!(!good, "{bytes:?}");
             }
             if !seen.contains(&attack) {

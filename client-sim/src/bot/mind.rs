@@ -337,7 +337,8 @@ impl Mind {
 
     fn joined(&mut self, resumed: bool, now: Time) {
         self.learn();
-        self.moves_at.get_or_insert(now);
+        // Nobody was there to play meanwhile: that is not lateness.
+        self.moves_at = Some(self.moves_at.map_or(now, |at| at.max(now)));
         self.set_connected(true);
         self.crew.tally.borrow_mut().counts().resumed += u64::from(resumed);
     }
@@ -409,7 +410,7 @@ fn failure(cause: &Cause) -> Option<Failure> {
         Cause::Server(CloseReason::Restart) => Failure::ClosedRestart,
         Cause::Server(CloseReason::TooSlow) => Failure::ClosedTooSlow,
         Cause::Server(CloseReason::Failed) => Failure::ClosedFailed,
-        Cause::Server(_) => Failure::ClosedOther,
+        Cause::Server(_) | Cause::Refused(_) => Failure::ClosedOther,
         Cause::Lost => Failure::Lost,
         Cause::NotOpened => Failure::ConnectFailed,
         Cause::NotWelcomed => Failure::NotWelcomed,

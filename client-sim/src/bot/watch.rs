@@ -169,7 +169,8 @@ impl Watch {
     /// The run is over: what was waited for in vain counts as well.
     pub(super) fn finish(&mut self, crew: &Crew, now: Time) -> Option<Stay> {
         let tally = &mut *crew.tally.borrow_mut();
-        if let Some(gap) = self.frame.map(|last| now.since(last)).filter(|gap| *gap > crew.frame_every)
+        if let Some(gap) =
+            self.frame.map(|last| now.since(last)).filter(|gap| *gap > crew.frame_every)
         {
             tally.frame_interval(self.faulty, gap, crew.frame_every);
         }
@@ -186,7 +187,9 @@ impl Watch {
             (Measure::InputEffect, self.effect.map(|it| it.1)),
         ];
         for (measure, since) in waits {
-            since.map(|since| overdue(measure, since));
+            if let Some(since) = since {
+                overdue(measure, since);
+            }
         }
         for (_, sent) in self.inputs.drain(..) {
             overdue(Measure::InputAck, sent);

@@ -20,11 +20,8 @@ pub(crate) struct Address {
 impl Address {
     /// Host and port as the Host header has them.
     pub(crate) fn authority(&self) -> String {
-        let host = if self.host.contains(':') {
-            format!("[{}]", self.host)
-        } else {
-            self.host.clone()
-        };
+        let host =
+            if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
         let usual = if self.tls { 443 } else { 80 };
         if self.port == usual { host } else { format!("{host}:{}", self.port) }
     }
@@ -45,9 +42,10 @@ impl FromStr for Address {
         let (scheme, rest) = text.split_once("://").ok_or_else(wrong)?;
         let known = SCHEMES.iter().find(|(name, _)| scheme.eq_ignore_ascii_case(name));
         let &(scheme, tls) = known.ok_or_else(wrong)?;
-        let (authority, path) =
-            rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
-        if path.contains(['?', '#']) || authority.contains('@') || text.contains(char::is_whitespace)
+        let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+        if path.contains(['?', '#'])
+            || authority.contains('@')
+            || text.contains(char::is_whitespace)
         {
             return Err(wrong());
         }
@@ -90,7 +88,10 @@ mod tests {
         assert_eq!(address.authority(), "127.0.0.1:7777");
         let address: Address = "wss://play.example/tick/ws".parse().unwrap();
         assert_eq!((address.port, address.tls), (443, true));
-        assert_eq!((address.path.as_str(), address.authority().as_str()), ("/tick/ws", "play.example"));
+        assert_eq!(
+            (address.path.as_str(), address.authority().as_str()),
+            ("/tick/ws", "play.example")
+        );
         let address: Address = "http://[::1]:80/".parse().unwrap();
         assert_eq!((address.host.as_str(), address.authority().as_str()), ("::1", "[::1]"));
         for text in ["http://127.0.0.1:7777", "https://play.example", "ws://[::1]:99/ws"] {
@@ -101,8 +102,16 @@ mod tests {
     #[test]
     fn other_texts_are_refused() {
         for wrong in [
-            "127.0.0.1:7777", "ftp://x", "http://", "http://:80", "http://x:0", "http://x:99999",
-            "http://a b", "http://u@x", "http://x/?q", "",
+            "127.0.0.1:7777",
+            "ftp://x",
+            "http://",
+            "http://:80",
+            "http://x:0",
+            "http://x:99999",
+            "http://a b",
+            "http://u@x",
+            "http://x/?q",
+            "",
         ] {
             assert!(wrong.parse::<Address>().is_err(), "{wrong}");
         }

@@ -90,7 +90,7 @@ impl FrameReader {
 /// Hands over whole frames; gives how many bytes they were.
 fn walk(bytes: &[u8], each: &mut impl FnMut(Came<'_>) -> bool) -> Result<usize, Breach> {
     let mut used = 0;
-    while let Some((opcode, payload, whole)) = frame(&bytes[used..])? {
+    while let Some(Whole { opcode, payload, bytes: whole }) = frame(&bytes[used..])? {
         used += whole;
         let came = match opcode {
             Opcode::Binary => Came::Message(payload),
@@ -117,8 +117,16 @@ fn close(payload: &[u8]) -> Came<'_> {
     }
 }
 
-/// The first frame, its payload, and how long it is as a whole; nothing while it is not.
-fn frame(bytes: &[u8]) -> Result<Option<(Opcode, &[u8], usize)>, Breach> {
+/// A frame that has arrived whole.
+struct Whole<'a> {
+    opcode: Opcode,
+    payload: &'a [u8],
+    /// Bytes of all of it.
+    bytes: usize,
+}
+
+/// The first frame; nothing while it is not whole.
+fn frame(bytes: &[u8]) -> Result<Option<Whole<'_>>, Breach> {
     let [first, second, rest @ ..] = bytes else {
         return Ok(None);
     };
@@ -145,12 +153,11 @@ fn frame(bytes: &[u8]) -> Result<Option<(Opcode, &[u8], usize)>, Breach> {
         (126 | 127, _) => return Ok(None),
         (short, rest) => (u64::from(*short), rest),
     };
-    let limit =
-        if opcode == Opcode::Binary { SERVER_MESSAGE_BYTES_MAX } else { CONTROL_BYTES_MAX };
+    let limit = if opcode == Opcode::Binary { SERVER_MESSAGE_BYTES_MAX } else { CONTROL_BYTES_MAX };
     let length = usize::try_from(length).ok().filter(|length| *length <= limit);
     let length = length.ok_or(Breach::TooLong)?;
     let header = bytes.len() - rest.len();
-    Ok(rest.get(..length).map(|payload| (opcode, payload, header + length)))
+    Ok(rest.get(..length).map(|payload| Whole { opcode, payload, bytes: header + length }))
 }
 
 /// Appends a frame as clients send it: masked.
@@ -226,7 +233,14 @@ mod tests {
         assert_eq!(ok, Ok(()));
         assert_eq!(
             whole,
-            ["message 0", "message 125", "ping 4", "message 126", "message 70000", "close 4000 bye"]
+            [
+                "message 0",
+                "message 125",
+                "ping 4",
+                "message 126",
+                "message 70000",
+                "close 4000 bye"
+            ]
         );
         for cut in [1, 2, 3, 131, 300, 301, 302, 9999] {
             let pieces: Vec<&[u8]> = bytes.chunks(cut).collect();

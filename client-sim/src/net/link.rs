@@ -32,7 +32,7 @@ const LAG_BYTES_MAX: usize = 4 * 1024 * 1024;
 #[derive(Debug)]
 pub(crate) enum Lost {
     /// It ended, or failed.
-    Io(Option<io::Error>),
+    Ended,
     /// The server breaks the rules of WebSocket.
     Breach(Breach),
 }
@@ -94,10 +94,10 @@ impl Link {
             }
             let mut space = ReadBuf::new(&mut buffer[..most]);
             let read = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut space));
-            read.map_err(|error| Lost::Io(Some(error)))?;
+            read.map_err(|_| Lost::Ended)?;
             let read = space.filled().len();
             if read == 0 {
-                return Poll::Ready(Err(Lost::Io(None)));
+                return Poll::Ready(Err(Lost::Ended));
             }
             if let Way::Slow(bucket) = &mut self.way {
                 bucket.take(read as u64);
@@ -330,8 +330,7 @@ mod tests {
 
     #[test]
     fn lag_delays_and_never_reorders() {
-        let delay =
-            Delay { base: Duration::from_millis(100), jitter: Duration::from_millis(30) };
+        let delay = Delay { base: Duration::from_millis(100), jitter: Duration::from_millis(30) };
         let (mut lag, mut dice) = (Lag::new(delay), Dice::new(5));
         let (mut sent, mut seen) = (0u8, Vec::new());
         for ms in 0..1000 {

@@ -161,9 +161,8 @@ mod tests {
     #[test]
     fn a_hunter_turns_towards_its_prey_and_fires_when_it_is_ahead() {
         let sight = sight();
-        let hunt = |turn, distance| {
-            steer(&sight.hunt(Some(Prey { turn, distance }), &mut Dice::new(1)))
-        };
+        let hunt =
+            |turn, distance| steer(&sight.hunt(Some(Prey { turn, distance }), &mut Dice::new(1)));
         assert_eq!(hunt(0.05, 500.0), Steer { turn: 0, thrust: true, fire: true });
         assert_eq!(hunt(2.0, 500.0), Steer { turn: 1, thrust: false, fire: false });
         assert_eq!(hunt(-0.5, 500.0), Steer { turn: -1, thrust: true, fire: false });

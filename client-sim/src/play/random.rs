@@ -17,7 +17,11 @@ const DRAWS_MAX: usize = 4;
 
 /// Controls at rest, for good.
 pub(super) fn idle(schema: &Schema) -> Move {
-    Move { body: encoded(&schema.input, &Value::default_of(&schema.input)), ticks: u32::MAX, thrust: None }
+    Move {
+        body: encoded(&schema.input, &Value::default_of(&schema.input)),
+        ticks: u32::MAX,
+        thrust: None,
+    }
 }
 
 /// Any controls.
@@ -63,9 +67,7 @@ fn value(kind: &Kind, dice: &mut Dice) -> Value {
         }
         // Nobody: an entity that is not there says no more.
         Kind::Ref { .. } => Value::Ref { slot: 0, generation: 0 },
-        Kind::Option(of) => {
-            Value::Option(dice.chance(0.5).then(|| Box::new(value(of, dice))))
-        }
+        Kind::Option(of) => Value::Option(dice.chance(0.5).then(|| Box::new(value(of, dice)))),
         Kind::Struct(fields) => Value::Struct(named(fields, dice)),
         Kind::Enum(variants) => {
             let index = dice.below(variants.len() as u64) as usize;
@@ -131,7 +133,9 @@ mod tests {
             assert!((4..=24).contains(&drawn.ticks));
             let mut reader = Reader::new(&drawn.body);
             let value = Value::read(&schema.input, &mut reader).unwrap();
-            points += usize::from(matches!(value.get("what"), Some(Value::Enum(name, _)) if name == "Point"));
+            points += usize::from(
+                matches!(value.get("what"), Some(Value::Enum(name, _)) if name == "Point"),
+            );
             let read = Everything::decode(&drawn.body).unwrap();
             assert!((-3..=3).contains(&read.turn), "{read:?}");
             bodies.push(drawn.body);

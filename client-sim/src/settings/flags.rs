@@ -163,8 +163,10 @@ impl Flags {
         let Flags { stall, slow, lag, cut, hostile, .. } = self;
         let faults = Faults { stall, slow, lag, cut, hostile };
         if faults.total() > 1.0 + 1e-9 {
-            return Err(wrong("the shares of --stall, --slow, --lag, --cut and --hostile are more \
-                              than 100% together: a bot has one fault at most"));
+            return Err(wrong(
+                "the shares of --stall, --slow, --lag, --cut and --hostile are more \
+                              than 100% together: a bot has one fault at most",
+            ));
         }
         let rooms = match (self.rooms, self.players_per_room) {
             (Some(rooms), _) => rooms,

@@ -13,7 +13,7 @@ use crate::net::Address;
 pub(crate) use fault::{Delay, Lagged, Slowed, Timed};
 pub(crate) use flags::{Arguments, Compare, Order};
 pub(crate) use mix::{Behaviour, Decode, Mix};
-pub(crate) use quantity::{ByteRate, PerSecond, Share, Span, split};
+pub(crate) use quantity::{ByteRate, PerSecond, Share, split};
 
 /// Most bots of one run.
 pub(crate) const BOTS_MAX: usize = 200_000;

@@ -252,6 +252,6 @@ pub mod session;
 
 pub use mirror::{Mirror, Typed};
 pub use session::{
-    Cause, Config, GameTypes, Known, NoReply, Phase, SendError, Session, SessionError, SessionEvent, Then,
-    TypedEvent, TypedSession,
+    Cause, Config, GameTypes, Known, NoReply, Phase, SendError, Session, SessionError,
+    SessionEvent, Then, TypedEvent, TypedSession,
 };
