@@ -446,8 +446,7 @@ export class Room {
     if (ready !== undefined) {
       // Who could not be joined at all tells that at once.
       this.#session.leave();
-      const text = cause.kind === "server" ? cause.reason.text : cause.kind;
-      ready.reject(new JoinError("closed", `the connection ended: ${text}`, { cause }));
+      ready.reject(joinError(cause));
       return this.#end(cause);
     }
     if (then.what === "reconnect") this.#wait(cause, then.at);
@@ -504,4 +503,11 @@ export class Room {
     this.#status = status;
     this.#states.call(status);
   }
+}
+
+/** @param {Cause} cause */
+function joinError(cause) {
+  if (cause.kind === "server") return new JoinError(cause.reason.name, cause.reason.text, { cause });
+  const code = cause.kind === "error" ? cause.code : cause.kind;
+  return new JoinError(code, `the connection ended: ${code}`, { cause });
 }

@@ -16,7 +16,7 @@ import { Mirror } from "../src/mirror/mirror.js";
 import { readDescriptor } from "../src/schema/descriptor.js";
 import { COUNT, FIXED, FLIP, NEAR, TableLayout } from "../src/schema/layout.js";
 import { getter, readValue, writeValue } from "../src/value.js";
-import { descriptorOf, fixture, hex, schemaOf, show, showFields, unhex, unshow } from "./fixtures.js";
+import { descriptorOf, fixture, hex, schemaOf, show, showFields, unhex, unshow } from "./support/fixtures.js";
 
 /** @param {() => void} run */
 function faultOf(run) {

@@ -2,10 +2,10 @@
 
 import { readFileSync } from "node:fs";
 
-import { readDescriptor } from "../src/schema/descriptor.js";
-import { isPlainEnum } from "../src/schema/kinds.js";
+import { readDescriptor } from "../../src/schema/descriptor.js";
+import { isPlainEnum } from "../../src/schema/kinds.js";
 
-const folder = new URL("../../fixtures/", import.meta.url);
+const folder = new URL("../../../fixtures/", import.meta.url);
 
 /** @param {string} name @returns {any} */
 export function fixture(name) {
@@ -37,7 +37,7 @@ export function descriptorOf(name) {
 /**
  * A value of ours as the vectors show it.
  *
- * @param {import("../src/schema/kinds.js").Kind} kind
+ * @param {import("../../src/schema/kinds.js").Kind} kind
  * @param {any} value
  * @returns {any}
  */
@@ -67,7 +67,7 @@ export function show(kind, value) {
   }
 }
 
-/** @param {import("../src/schema/kinds.js").Field[]} fields @param {any} object */
+/** @param {import("../../src/schema/kinds.js").Field[]} fields @param {any} object */
 export function showFields(fields, object) {
   return Object.fromEntries(fields.map(({ name, kind }) => [name, show(kind, object[name])]));
 }
@@ -75,7 +75,7 @@ export function showFields(fields, object) {
 /**
  * What the vectors show as a value of ours.
  *
- * @param {import("../src/schema/kinds.js").Kind} kind
+ * @param {import("../../src/schema/kinds.js").Kind} kind
  * @param {any} shown
  * @returns {any}
  */
@@ -105,7 +105,7 @@ export function unshow(kind, shown) {
   }
 }
 
-/** @param {import("../src/schema/kinds.js").Field[]} fields @param {any} shown */
+/** @param {import("../../src/schema/kinds.js").Field[]} fields @param {any} shown */
 function unshowFields(fields, shown) {
   return Object.fromEntries(fields.map(({ name, kind }) => [name, unshow(kind, shown[name])]));
 }
