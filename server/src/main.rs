@@ -1,8 +1,11 @@
 //! The server as a program, with the built-in games.
 
+mod describe;
+
 use std::process::ExitCode;
 
 use tickwire::config::{Config, LogFormat, LogLevel};
+use tickwire::game::Game;
 use tickwire::games::arena::Arena;
 use tickwire::server::{Builder, Server};
 use tracing_subscriber::filter::LevelFilter;
@@ -11,6 +14,9 @@ use tracing_subscriber::filter::LevelFilter;
 const CANNOT_START: u8 = 1;
 
 fn main() -> ExitCode {
+    if std::env::args_os().nth(1).is_some_and(|first| first == describe::NAME) {
+        return describe();
+    }
     let config = match Config::from_sources(std::env::args_os(), |name| std::env::var_os(name)) {
         Ok(config) => config,
         Err(error) => {
@@ -35,9 +41,39 @@ fn main() -> ExitCode {
     }
 }
 
+/// What games can be added to.
+trait Register {
+    /// Adds one.
+    fn game<G: Game>(self) -> Self;
+}
+
+impl Register for Builder {
+    fn game<G: Game>(self) -> Builder {
+        Builder::game::<G>(self)
+    }
+}
+
 /// Adds the built-in games.
-fn games(server: Builder) -> Builder {
-    server.game::<Arena>()
+fn games<R: Register>(to: R) -> R {
+    to.game::<Arena>()
+}
+
+/// Prints what a game replicates.
+fn describe() -> ExitCode {
+    match describe::describe(std::env::args_os().skip(1)) {
+        Ok(text) => {
+            print!("{text}");
+            ExitCode::SUCCESS
+        }
+        Err(failed) => {
+            if failed.exit_code == 0 {
+                print!("{}", failed.text);
+            } else {
+                eprint!("{}", failed.text);
+            }
+            ExitCode::from(failed.exit_code)
+        }
+    }
 }
 
 async fn run(config: Config) -> Result<(), String> {

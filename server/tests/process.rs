@@ -128,3 +128,15 @@ fn an_address_that_is_taken_is_named() {
     let text = String::from_utf8(second.stderr).unwrap();
     assert!(text.starts_with(&format!("cannot listen on {}: ", server.address)), "{text}");
 }
+
+#[test]
+fn it_prints_the_schema_of_a_game() {
+    let text = output(&["schema", "arena"]);
+    assert_eq!(text.status.code(), Some(0));
+    assert!(text.stdout.starts_with(b"table ships Ship\n"));
+    let types = output(&["schema", "arena", "--ts"]);
+    assert!(String::from_utf8(types.stdout).unwrap().contains("export interface Arena {"));
+    let unknown = output(&["schema", "chess"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(unknown.stdout.is_empty() && !unknown.stderr.is_empty());
+}

@@ -14,29 +14,15 @@
 import { BitReader, counted, orderOf } from "./bits.js";
 import { MIRROR_BYTES_MAX, SLOTS_MAX, TEXT_WINDOW } from "./limits.js";
 import { chunkFault } from "./malformed.js";
-import {
-  ARRAY,
-  COUNT,
-  DOUBLE,
-  ENUM,
-  FLIP,
-  LIST,
-  NEAR,
-  OPTION,
-  RECORD,
-  REF,
-  SCALAR,
-  TEXT,
-  WIDE,
-} from "./schema/layout.js";
+import { COUNT, FLIP, NEAR } from "./schema/scalar.js";
 import { decodeUtf8 } from "./text.js";
 import { REF_SLOTS } from "./value.js";
 
 /**
- * @typedef {import("./schema/layout.js").Node} Node
- * @typedef {import("./schema/layout.js").Record} Record
- * @typedef {import("./schema/layout.js").Scalar} Scalar
- * @typedef {import("./schema/layout.js").Wide} Wide
+ * @typedef {import("./schema/kinds.js").Kind} Kind
+ * @typedef {import("./schema/kinds.js").Record} Record
+ * @typedef {import("./schema/scalar.js").Scalar} Scalar
+ * @typedef {import("./schema/scalar.js").Wide} Wide
  * @typedef {import("./schema/layout.js").TableLayout} TableLayout
  * @typedef {import("./store.js").Store} Store
  * @typedef {import("./mirror/target.js").Target} Target
@@ -242,7 +228,7 @@ export class ChunkDecoder {
         if (leaf.scalar !== undefined) {
           cells[place] = this.#scalar(leaf.scalar, cells[place], fresh);
         } else {
-          this.#node(leaf.node, store, place, fresh);
+          this.#value(leaf.kind, store, place, fresh);
         }
       }
       if (first === 32 || high === 0) return;
@@ -335,104 +321,84 @@ export class ChunkDecoder {
    * A value whose cells hold its base; `fresh` says that they are all zero
    * because it is new.
    *
-   * @param {Node} node
+   * @param {Kind} kind
    * @param {Store} store
    * @param {number} at
    * @param {boolean} fresh
    */
-  #node(node, store, at, fresh) {
+  #value(kind, store, at, fresh) {
     const { cells } = store;
-    switch (node.sort) {
-      case SCALAR:
-        cells[at] = this.#scalar(must(node.scalar), cells[at], fresh);
+    if ("scalar" in kind && kind.scalar !== undefined) {
+      cells[at] = this.#scalar(kind.scalar, cells[at], fresh);
+      return;
+    }
+    switch (kind.sort) {
+      case "int":
+        if (kind.wide) store.wide[at] = this.#wide(kind.wide, store.wide[at], fresh);
         return;
-      case WIDE:
-        store.wide[at] = this.#wide(must(node.wide), store.wide[at], fresh);
-        return;
-      case DOUBLE:
+      case "float":
         cells[at] = this.#double();
         return;
-      case REF:
+      case "ref":
         cells[at] = 0;
         if (this.r.flag() === 1) {
           const slot = this.r.take(SLOT_BITS);
           cells[at] = this.#generation() * REF_SLOTS + slot;
         }
         return;
-      case OPTION:
-        this.#option(node, store, at, fresh);
-        return;
-      case ENUM:
-        this.#enum(node, store, at, fresh);
-        return;
-      case LIST:
-        this.#list(node, store, at, fresh);
-        return;
-      case ARRAY: {
-        const of = must(node.of);
-        for (let place = at; place < at + node.cells; place += of.cells) {
-          this.#maybe(of, store, place, fresh);
-        }
-        return;
+      case "option": {
+        const was = cells[at] !== 0;
+        if (this.r.flag() === 0) return store.wipe(kind, at);
+        cells[at] = 1;
+        return this.#maybe(kind.of, store, at + 1, fresh || !was);
       }
-      case RECORD:
-        this.#inner(node.records[0], store, at, fresh);
-        return;
-      default:
-        this.#text(node, store, at);
+      case "enum": {
+        const variant = this.r.take(kind.tagWidth);
+        if (variant >= kind.variants.length) chunkFault("BadTag");
+        const changes = variant !== cells[at];
+        if (changes) store.wipe(kind, at);
+        cells[at] = variant;
+        return this.#inner(kind.variants[variant], store, at + 1, fresh || changes);
+      }
+      case "list":
+      case "array":
+        return this.#elements(kind, store, at, fresh);
+      case "struct":
+        return this.#inner(kind, store, at, fresh);
+      case "text":
+      case "bytes":
+        this.#text(kind, store, at);
     }
   }
 
-  /** A value that may be the same as its base. @param {Node} node @param {Store} store @param {number} at @param {boolean} fresh */
-  #maybe(node, store, at, fresh) {
-    if (node.sort === RECORD) this.#inner(node.records[0], store, at, fresh);
-    else if (this.r.flag() === 1) this.#node(node, store, at, fresh);
+  /** A value that may be the same as its base. @param {Kind} kind @param {Store} store @param {number} at @param {boolean} fresh */
+  #maybe(kind, store, at, fresh) {
+    if (kind.sort === "struct" || this.r.flag() === 1) this.#value(kind, store, at, fresh);
   }
 
-  /** @param {Node} node @param {Store} store @param {number} at @param {boolean} fresh */
-  #option(node, store, at, fresh) {
-    const was = store.cells[at] !== 0;
-    if (this.r.flag() === 0) {
-      store.wipe(node, at);
-    } else {
-      store.cells[at] = 1;
-      this.#maybe(must(node.of), store, at + 1, fresh || !was);
+  /** @param {import("./schema/kinds.js").ListKind} kind @param {Store} store @param {number} at @param {boolean} fresh */
+  #elements({ sort, of, max }, store, at, fresh) {
+    let [length, before, place] = [max, max, at];
+    if (sort === "list") {
+      length = this.#number(LENGTH_ORDER);
+      if (length > max) chunkFault("BadLength");
+      before = store.cells[at];
+      store.cells[at] = length;
+      place += 1;
+    }
+    for (let i = 0; i < Math.max(length, before); i++, place += of.cells) {
+      if (i < length) this.#maybe(of, store, place, fresh || i >= before);
+      else store.wipe(of, place);
     }
   }
 
-  /** @param {Node} node @param {Store} store @param {number} at @param {boolean} fresh */
-  #enum(node, store, at, fresh) {
-    const variant = this.r.take(node.tagWidth);
-    if (variant >= node.records.length) chunkFault("BadTag");
-    const changes = variant !== store.cells[at];
-    if (changes) {
-      store.wipe(node, at);
-      store.cells[at] = variant;
-    }
-    this.#inner(node.records[variant], store, at + 1, fresh || changes);
-  }
-
-  /** @param {Node} node @param {Store} store @param {number} at @param {boolean} fresh */
-  #list(node, store, at, fresh) {
-    const length = this.#number(LENGTH_ORDER);
-    if (length > node.max) chunkFault("BadLength");
-    const of = must(node.of);
-    const before = store.cells[at];
-    store.cells[at] = length;
-    let place = at + 1;
-    for (let i = 0; i < length; i++, place += of.cells) {
-      this.#maybe(of, store, place, fresh || i >= before);
-    }
-    for (let i = length; i < before; i++, place += of.cells) store.wipe(of, place);
-  }
-
-  /** @param {Node} node @param {Store} store @param {number} at */
-  #text(node, store, at) {
-    const held = this.r.flag() === 1 ? this.#repeat() : this.#newText(node.max);
+  /** @param {import("./schema/kinds.js").TextKind} kind @param {Store} store @param {number} at */
+  #text({ sort, max }, store, at) {
+    const held = this.r.flag() === 1 ? this.#repeat() : this.#newText(max);
     const { bytes } = held;
-    if (bytes.length > node.max) chunkFault("BadLength");
+    if (bytes.length > max) chunkFault("BadLength");
     const { texts, cells } = store;
-    if (node.sort === TEXT) {
+    if (sort === "text") {
       held.text ??= decodeUtf8(bytes, 0, bytes.length) ?? chunkFault("NotUtf8");
       cells[at] = texts.set(cells[at], held.text, bytes.length);
     } else {
@@ -463,14 +429,4 @@ export class ChunkDecoder {
 function unzigzag(z) {
   if (z < SMALL) return (z >>> 1) ^ -(z & 1);
   return z % 2 === 0 ? z / 2 : -(z + 1) / 2;
-}
-
-/**
- * @template T
- * @param {T | undefined} part
- * @returns {T} what a node of this sort has
- */
-function must(part) {
-  if (part === undefined) throw new Error("a node without its part");
-  return part;
 }

@@ -5,25 +5,12 @@
  * @module
  */
 
-import {
-  ARRAY,
-  BYTES,
-  DOUBLE,
-  ENUM,
-  LIST,
-  OPTION,
-  RECORD,
-  REF,
-  SCALAR,
-  TEXT,
-  WIDE,
-} from "./schema/layout.js";
 import { encodeUtf8 } from "./text.js";
 import { REF_SLOTS } from "./value.js";
 
 /**
- * @typedef {import("./schema/layout.js").Node} Node
- * @typedef {import("./schema/layout.js").Record} Record
+ * @typedef {import("./schema/kinds.js").Kind} Kind
+ * @typedef {import("./schema/kinds.js").Record} Record
  * @typedef {import("./store.js").Store} Store
  */
 
@@ -51,42 +38,40 @@ function mix(hash, word) {
 
 /** @param {number} hash @param {Record} record @param {Store} store @param {number} at @returns {number} */
 function ofRecord(hash, record, store, at) {
-  for (const leaf of record.leaves) hash = ofNode(hash, leaf.node, store, at + leaf.at);
+  for (const leaf of record.leaves) hash = ofValue(hash, leaf.kind, store, at + leaf.at);
   return hash;
 }
 
-/** @param {number} hash @param {Node} node @param {Store} store @param {number} at @returns {number} */
-function ofNode(hash, node, store, at) {
+/** @param {number} hash @param {Kind} kind @param {Store} store @param {number} at @returns {number} */
+function ofValue(hash, kind, store, at) {
   const cell = store.cells[at];
-  switch (node.sort) {
-    case SCALAR:
-      return ofNumber(hash, cell);
-    case WIDE: {
+  if ("scalar" in kind && kind.scalar !== undefined) return ofNumber(hash, cell);
+  switch (kind.sort) {
+    case "int": {
       const wide = store.wide[at];
-      hash = mix(hash, Number(BigInt.asIntN(32, wide)));
-      return mix(hash, Number(BigInt.asIntN(32, wide >> 32n)));
+      return mix(mix(hash, Number(BigInt.asIntN(32, wide))), Number(wide >> 32n));
     }
-    case DOUBLE:
+    case "float":
       doubleBits.setFloat64(0, cell);
       return mix(mix(hash, doubleBits.getInt32(4)), doubleBits.getInt32(0));
-    case REF:
+    case "ref":
       return mix(mix(hash, cell % REF_SLOTS), Math.floor(cell / REF_SLOTS));
-    case TEXT:
-    case BYTES: {
+    case "text":
+    case "bytes": {
       const value = store.texts.values[cell];
       return ofBytes(hash, typeof value === "string" ? encodeUtf8(value) : value);
     }
-    case OPTION:
+    case "option":
       hash = mix(hash, cell);
-      return cell === 0 ? hash : ofNode(hash, /** @type {Node} */ (node.of), store, at + 1);
-    case ENUM:
-      return ofRecord(mix(hash, cell), node.records[cell], store, at + 1);
-    case RECORD:
-      return ofRecord(hash, node.records[0], store, at);
-    case LIST:
-      return ofElements(mix(hash, cell), node, store, at + 1, cell);
-    case ARRAY:
-      return ofElements(hash, node, store, at, node.max);
+      return cell === 0 ? hash : ofValue(hash, kind.of, store, at + 1);
+    case "enum":
+      return ofRecord(mix(hash, cell), kind.variants[cell], store, at + 1);
+    case "struct":
+      return ofRecord(hash, kind, store, at);
+    case "list":
+      return ofElements(mix(hash, cell), kind.of, store, at + 1, cell);
+    case "array":
+      return ofElements(hash, kind.of, store, at, kind.max);
     default:
       return hash;
   }
@@ -97,10 +82,9 @@ function ofNumber(hash, cell) {
   return mix(mix(hash, cell | 0), Math.floor(cell / 2 ** 32));
 }
 
-/** @param {number} hash @param {Node} node @param {Store} store @param {number} first @param {number} count */
-function ofElements(hash, node, store, first, count) {
-  const of = /** @type {Node} */ (node.of);
-  for (let i = 0; i < count; i++) hash = ofNode(hash, of, store, first + i * of.cells);
+/** @param {number} hash @param {Kind} of @param {Store} store @param {number} first @param {number} count */
+function ofElements(hash, of, store, first, count) {
+  for (let i = 0; i < count; i++) hash = ofValue(hash, of, store, first + i * of.cells);
   return hash;
 }
 

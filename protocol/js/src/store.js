@@ -59,7 +59,7 @@ export class Texts {
   }
 }
 
-/** Rows of cells, eight bytes each; see `schema/layout.js` for what is in them. */
+/** Rows of cells, eight bytes each; see `schema/kinds.js` for what is in them. */
 export class Store {
   /**
    * @param {number} cells
@@ -87,71 +87,53 @@ export class Store {
   }
 
   /**
-   * Zeroes the cells of a value and gives its texts back.
+   * Zeroes the cells of a value or record, and gives its texts back.
    *
-   * @param {import("./schema/layout.js").Node} node
+   * @param {import("./schema/kinds.js").Kind | import("./schema/kinds.js").Record} what
    * @param {number} at
    */
-  wipe(node, at) {
-    if (node.holdsText) walkTexts(this.cells, node, at, (cell) => this.texts.clear(this.cells[cell]));
-    this.cells.fill(0, at, at + node.cells);
-  }
-
-  /**
-   * The same for a record.
-   *
-   * @param {import("./schema/layout.js").Record} record
-   * @param {number} at
-   */
-  wipeRecord(record, at) {
-    for (const leaf of record.leaves) {
-      if (leaf.scalar === undefined) this.wipe(leaf.node, at + leaf.at);
-      else this.cells[at + leaf.at] = 0;
-    }
+  wipe(what, at) {
+    walkTexts(this.cells, what, at, (cell) => this.texts.clear(this.cells[cell]));
+    this.cells.fill(0, at, at + what.cells);
   }
 
   /**
    * A copy of a record, with texts of its own, which nothing changes any more.
    *
-   * @param {import("./schema/layout.js").Record} record
+   * @param {import("./schema/kinds.js").Record} record
    * @param {number} at
    */
   snapshot(record, at) {
     const copy = new Store(0, new Texts());
     copy.cells = this.cells.slice(at, at + record.cells);
     copy.wide = new BigInt64Array(copy.cells.buffer);
-    for (const leaf of record.leaves) {
-      if (!leaf.node.holdsText) continue;
-      walkTexts(copy.cells, leaf.node, leaf.at, (cell) => {
-        const handle = copy.cells[cell];
-        copy.cells[cell] = copy.texts.set(0, this.texts.values[handle], this.texts.lengths[handle]);
-      });
-    }
+    walkTexts(copy.cells, record, 0, (cell) => {
+      const handle = copy.cells[cell];
+      copy.cells[cell] = copy.texts.set(0, this.texts.values[handle], this.texts.lengths[handle]);
+    });
     return copy;
   }
 }
 
 /**
- * Calls back with the place of each text in a value. What is not in use holds none.
+ * Calls back with the place of each text in a value or record. What is not in use holds none.
  *
  * @param {Float64Array} cells
- * @param {import("./schema/layout.js").Node} node
+ * @param {import("./schema/kinds.js").Kind | import("./schema/kinds.js").Record} what
  * @param {number} at
  * @param {(cell: number) => void} each
  */
-function walkTexts(cells, node, at, each) {
-  if (!node.holdsText) return;
-  const { of } = node;
-  if (of !== undefined) {
-    // A place behind a list's end is all zero, and its texts are empty.
-    const first = node.cells - of.cells * Math.max(node.max, 1);
-    for (let place = at + first; place < at + node.cells; place += of.cells) {
-      walkTexts(cells, of, place, each);
-    }
-  } else if (node.records.length > 0) {
-    const tagged = node.cells - Math.max(...node.records.map((record) => record.cells));
-    const record = node.records[tagged > 0 ? cells[at] : 0];
-    for (const leaf of record.leaves) walkTexts(cells, leaf.node, at + tagged + leaf.at, each);
+function walkTexts(cells, what, at, each) {
+  if (!what.holdsText) return;
+  if ("leaves" in what) {
+    for (const leaf of what.leaves) walkTexts(cells, leaf.kind, at + leaf.at, each);
+  } else if ("variants" in what) {
+    walkTexts(cells, what.variants[cells[at]], at + 1, each);
+  } else if ("of" in what) {
+    const { of } = what;
+    // A place behind a list's end, or of nothing, is all zero, and its texts are empty.
+    const first = what.sort === "array" ? at : at + 1;
+    for (let place = first; place < at + what.cells; place += of.cells) walkTexts(cells, of, place, each);
   } else {
     each(at);
   }

@@ -14,9 +14,10 @@ import * as message from "../src/message.js";
 import { ADDED, CHANGED, DEPARTED, DESPAWNED } from "../src/mirror/changes.js";
 import { Mirror } from "../src/mirror/mirror.js";
 import { readDescriptor } from "../src/schema/descriptor.js";
-import { COUNT, FIXED, FLIP, NEAR, TableLayout } from "../src/schema/layout.js";
-import { getter, readValue, writeValue } from "../src/value.js";
+import { COUNT, FIXED, FLIP, NEAR, Scalar } from "../src/schema/scalar.js";
+import { getValue, readValue, writeValue } from "../src/value.js";
 import { descriptorOf, fixture, hex, schemaOf, show, showFields, unhex, unshow } from "./support/fixtures.js";
+import { descriptor } from "./support/schema.js";
 
 /** @param {() => void} run */
 function faultOf(run) {
@@ -145,44 +146,59 @@ test("grids have their points", () => {
   }
 });
 
-/** @param {any} kind as the vectors show it */
-function layoutOf(kind) {
-  /** @type {any} */
-  let own = { ...kind, motion: kind.motion ?? false };
-  if (kind.sort === "int") {
-    const [min, max] = [BigInt(kind.min), BigInt(kind.max)];
-    const wide = ![min, max, max - min].every((n) => Number.isSafeInteger(Number(n)));
-    own = wide ? { ...own, wide, min, max } : { ...own, wide, min: Number(min), max: Number(max) };
-  }
-  return new TableLayout([{ name: "it", kind: own }]);
+/** A kind as the vectors show it, as a descriptor has it. @param {any} kind @returns {(w: Writer) => void} */
+function kindBytes(kind) {
+  const reprs = ["u8", "u16", "u32", "u64", "i8", "i16", "i32", "i64"];
+  const float = kind.repr === "f64" ? 1 : 0;
+  const motion = kind.motion ? 1 : 0;
+  return (w) => {
+    switch (kind.sort) {
+      case "bool":
+        return w.u8(0);
+      case "int":
+        w.raw([1, reprs.indexOf(kind.repr), motion]);
+        for (const bound of [kind.min, kind.max].map(BigInt)) {
+          if (kind.repr.startsWith("u")) w.bigUint(bound);
+          else w.bigInt(bound);
+        }
+        return;
+      case "float":
+        return w.raw([2, float]);
+      case "quantised":
+        w.raw([3, float, motion | (kind.ring ? 2 : 0)]);
+        return [kind.min, kind.max, kind.step].forEach((it) => w.f64(it));
+      case "angle":
+        return w.raw([4, float, motion, kind.bits]);
+      default:
+        throw new Error(kind.sort);
+    }
+  };
 }
 
 test("each kind has its code", () => {
   /** @type {Record<number, string>} */
   const names = { [FLIP]: "flip", [FIXED]: "fixed", [NEAR]: "near", [COUNT]: "count" };
   for (const { kind, code, lowest, span, width, order } of codes.scalars) {
-    const layout = layoutOf(kind);
-    const { node } = layout.record.leaves[0];
+    const { tables: [table] } = readDescriptor(descriptor([["it", "It", [["it", kindBytes(kind)]]]]));
+    const [leaf] = table.leaves;
     if (kind.sort === "float" && kind.repr === "f64") {
-      assert.deepEqual([code, width], ["fixed", 64]);
+      assert.deepEqual([code, width, leaf.scalar], ["fixed", 64, undefined]);
       continue;
     }
-    const scalar = node.scalar ?? node.wide;
+    const scalar = leaf.scalar ?? (leaf.kind.sort === "int" ? leaf.kind.wide : undefined);
     assert.ok(scalar, JSON.stringify(kind));
     assert.equal(names[scalar.code], code, JSON.stringify(kind));
     assert.equal(String(scalar.lowest), String(lowest));
     assert.equal(String(scalar.span), String(span));
     assert.equal(scalar.width, width);
-    if (order !== null) assert.equal(orderOf(layout.means[scalar.mean]), order);
+    if (order !== null) assert.equal(orderOf(8 * table.means[scalar.mean]), order);
   }
 });
 
 test("lines go on, also around a ring and below zero", () => {
   for (const { lowest, span, ring, earlier, later, apart, ahead, cell, back } of codes.lines) {
-    const scalar = new TableLayout([{ name: "it", kind: { sort: "bool" } }]).record.leaves[0].scalar;
-    assert.ok(scalar);
-    Object.assign(scalar, { lowest, highest: lowest + span, span });
-    if (ring) Object.assign(scalar, { around: span + 1, half: Math.floor((span + 1) / 2) });
+    const scalar = new Scalar(lowest, span, false);
+    if (ring) scalar.around = span + 1;
     assert.equal(scalar.extrapolate(earlier, later, apart, ahead), cell);
     assert.equal(scalar.difference(cell, later), back);
   }
@@ -201,11 +217,17 @@ test("descriptors are read, and have their hash", () => {
   }
 });
 
-/** Everything that the vector says is said by ours. @param {any} own @param {any} theirs */
+/** Ours is what the vector says. @param {any} own @param {any} theirs */
 function compare(own, theirs) {
+  if (theirs.sort === "quantised" || theirs.sort === "angle") {
+    const { bits, min, max, step, ring } = theirs;
+    const grid = bits === undefined ? new Grid(min, max, step, ring) : Grid.angle(bits);
+    assert.deepEqual({ ...own.grid }, { ...grid });
+    return;
+  }
   for (const [key, value] of Object.entries(theirs)) {
     if (typeof value === "object" && value !== null) compare(own[key], value);
-    else assert.equal(String(own[key]), String(value), key);
+    else assert.equal(String(own[key === "len" ? "max" : key]), String(value), key);
   }
 }
 
@@ -340,11 +362,10 @@ function showState(mirror) {
   const state = {};
   mirror.schema.tables.forEach((table, index) => {
     const rows = mirror.tables[index];
-    const get = getter({ sort: "struct", fields: table.fields });
     const list = [...rows.inOrder()].map((row) => ({
       slot: rows.slots[row], generation: rows.generations[row], scope: rows.scopes[row],
       hash: hashRow(rows, row),
-      value: showFields(table.fields, get(rows.store, row * rows.stride)),
+      value: showFields(table.fields, getValue({ sort: "struct", ...table }, rows.store, row * rows.stride)),
     }));
     if (list.length > 0) state[table.name] = list;
   });

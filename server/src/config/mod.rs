@@ -333,7 +333,8 @@ fn command() -> Command {
             "Each setting can also be given by a variable (TICKWIRE_LISTEN for --listen) or in \
              the file. A flag beats a variable, a variable the file.\n\
              SIGTERM or Ctrl-C stops the server in good order, with exit code 0; a second one \
-             at once, with 143 or 130. Settings that cannot be used: 2.",
+             at once, with 143 or 130. Settings that cannot be used: 2.\n\
+             `tickwire schema GAME` prints what a game replicates; with --ts as TypeScript.",
         )
         .arg(argument(CONFIG, "FILE", CONFIG_HELP.to_owned()));
     let defaults = Config::default();

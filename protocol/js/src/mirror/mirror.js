@@ -38,7 +38,7 @@ export class Mirror {
   constructor(schema) {
     /** What the rows are of. */
     this.schema = schema;
-    this.layouts = schema.tables.map((table) => new TableLayout(table.fields));
+    this.layouts = schema.tables.map((table) => new TableLayout(table));
     const texts = new Texts();
     /** The rows of each table, in the schema's order. */
     this.tables = this.layouts.map((layout, index) => new TableRows(layout, index, texts));

@@ -128,7 +128,7 @@ export class TableRows {
   /** Makes the rows that the last frame removed ready for others. */
   bury() {
     for (const row of this.dead) {
-      this.store.wipeRecord(this.layout.record, row * this.stride);
+      this.store.wipe(this.layout.record, row * this.stride);
       this.free.push(row);
     }
     this.dead.length = 0;

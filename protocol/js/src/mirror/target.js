@@ -100,7 +100,7 @@ export class Target {
     if (rows.generations[row] === generation) {
       rows.states[row] = ARRIVED;
       rows.scopes[row] = this.scope;
-      rows.store.wipeRecord(rows.layout.record, row * rows.stride);
+      rows.store.wipe(rows.layout.record, row * rows.stride);
       return row;
     }
     // Wherever it was: who has its slot has outlived it.

@@ -1,6 +1,6 @@
 /**
- * The schema as bytes, as a server describes it in the handshake. What comes
- * out is within every limit.
+ * The schema as bytes, as a server describes it in the handshake. What comes out
+ * is within every limit.
  *
  * @module
  */
@@ -21,17 +21,24 @@ import {
   VARIANTS_MAX,
 } from "../limits.js";
 import { codecFault } from "../malformed.js";
-import { FLOAT_REPRS, INT_REPRS, variantKeys } from "./kinds.js";
+import { INT_REPRS, variantKeys } from "./kinds.js";
+import { COUNT, FIXED, NEAR, Scalar, Wide } from "./scalar.js";
 
 /**
  * @typedef {import("./kinds.js").Kind} Kind
- * @typedef {import("./kinds.js").Field} Field
+ * @typedef {import("./kinds.js").Record} Record
  * @typedef {import("./kinds.js").Schema} Schema
  */
 
 const MOTION = 1;
 const RING = 2;
 const ANGLE_BITS_MAX = 24;
+/** Bits that an `f32` may not have all set. */
+const F32_NOT_FINITE = 0x7f800000;
+// Where means start.
+const MEAN_INT = 2;
+const MEAN_QUANTISED = 8;
+const MEAN_ANGLE = 4;
 
 /**
  * The schema that a server described.
@@ -42,18 +49,10 @@ const ANGLE_BITS_MAX = 24;
 export function readDescriptor(bytes) {
   if (bytes.length > DESCRIPTOR_BYTES_MAX) codecFault("TooLong");
   const parse = new Parse(bytes);
-  const tables = [];
-  for (let left = parse.r.count(TABLES_MAX); left > 0; left--) {
-    tables.push({ name: parse.name(), entity: parse.name(), fields: parse.fields(0) });
-  }
-  const input = parse.kind(0);
-  const command = parse.kind(0);
-  const reply = parse.kind(0);
-  const event = parse.kind(0);
+  const tables = parse.named(TABLES_MAX, () => parse.table());
+  const [input, command, reply, event] = [0, 0, 0, 0].map((depth) => parse.kind(depth));
   parse.r.finish();
-  const schema = { tables, input, command, reply, event, hash: hashOf(bytes) };
-  check(schema);
-  return schema;
+  return { tables, input, command, reply, event, hash: hashOf(bytes) };
 }
 
 /**
@@ -73,28 +72,82 @@ export function hashOf(bytes) {
   return (BigInt(high) << 32n) | BigInt(low);
 }
 
+/** All leaves have one shape. @param {string} name @param {Kind} kind @param {number} at @returns {import("./kinds.js").Leaf} */
+function leafOf(name, kind, at) {
+  const scalar = "scalar" in kind ? kind.scalar : undefined;
+  return { name, kind, at, scalar, motion: "motion" in kind && kind.motion && scalar !== undefined };
+}
+
+/** @param {boolean} good */
+function must(good) {
+  if (!good) codecFault("Invalid");
+}
+
 /**
  * The way from bytes to kinds: bounded in depth and in kinds, so that a hostile
- * server costs a known amount of memory and no stack.
+ * server costs a known amount of memory and no stack. A kind is judged when all of
+ * it was read.
  */
 class Parse {
+  /** Kinds met so far. */
+  kinds = 0;
+  /** The starts of the means of the table under way. @type {number[]} */
+  means = [];
+
   /** @param {Uint8Array} bytes */
   constructor(bytes) {
     this.r = new Reader(bytes);
-    this.kinds = 0;
+  }
+
+  /**
+   * As many of something as a count says, with a name before each.
+   *
+   * @template T
+   * @param {number} max
+   * @param {() => T} read
+   * @returns {(T & { name: string })[]}
+   */
+  named(max, read) {
+    const all = [];
+    for (let left = this.r.count(max); left > 0; left--) all.push({ name: this.name(), ...read() });
+    must(new Set(all.map((it) => it.name)).size === all.length);
+    return all;
   }
 
   name() {
-    return this.r.str(NAME_BYTES_MAX);
+    const name = this.r.str(NAME_BYTES_MAX);
+    must(/^\w+$/.test(name));
+    return name;
   }
 
-  /** @param {number} depth @returns {Field[]} */
-  fields(depth) {
-    const fields = [];
-    for (let left = this.r.count(LEAVES_MAX); left > 0; left--) {
-      fields.push({ name: this.name(), kind: this.kind(depth) });
+  table() {
+    this.means = [];
+    return { entity: this.name(), ...this.record(0), means: this.means };
+  }
+
+  /** Fields side by side. @param {number} depth @returns {Record} */
+  record(depth) {
+    let [cells, weight] = [0, 0];
+    /** @type {import("./kinds.js").Leaf[]} */
+    const leaves = [];
+    const fields = this.named(LEAVES_MAX, () => {
+      const kind = this.kind(depth);
+      const at = cells;
+      cells += kind.cells;
+      return { kind, at };
+    });
+    for (const { name, kind, at } of fields) {
+      if (kind.sort === "struct") {
+        for (const leaf of kind.leaves) leaves.push(leafOf(`${name}.${leaf.name}`, leaf.kind, at + leaf.at));
+        // An empty one costs nothing on the wire, and memory in a client.
+        weight += Math.max(kind.weight, 1);
+      } else {
+        leaves.push(leafOf(name, kind, at));
+        weight += 1;
+      }
     }
-    return fields;
+    must(weight <= LEAVES_MAX && cells <= CELLS_MAX);
+    return { fields, leaves, weight, cells, holdsText: leaves.some((leaf) => leaf.kind.holdsText) };
   }
 
   /** @param {number} allowed */
@@ -105,47 +158,65 @@ class Parse {
   }
 
   float() {
-    return FLOAT_REPRS[this.r.u8()] ?? codecFault("BadTag");
+    return (/** @type {const} */ (["f32", "f64"]))[this.r.u8()] ?? codecFault("BadTag");
   }
 
   /** @param {number} depth @returns {Kind} */
   kind(depth) {
     this.kinds += 1;
     if (depth > KIND_DEPTH_MAX || this.kinds > KINDS_MAX) codecFault("TooLong");
+    const kind = this.any(depth + 1);
+    must(depth < KIND_DEPTH_MAX && kind.cells <= CELLS_MAX);
+    return kind;
+  }
+
+  /** @param {number} deeper the depth of what it holds @returns {Kind} */
+  any(deeper) {
     const { r } = this;
-    switch (r.u8()) {
+    const tag = r.u8();
+    const one = { cells: 1, holdsText: false };
+    switch (tag) {
       case 0:
-        return { sort: "bool" };
+        return { ...one, sort: "bool", scalar: new Scalar(0, 1, false) };
       case 1:
         return this.int();
-      case 2:
-        return { sort: "float", repr: this.float() };
-      case 3: {
-        const [repr, flags] = [this.float(), this.flags(MOTION | RING)];
-        const [min, max, step] = [r.f64(), r.f64(), r.f64()];
-        const [ring, motion] = [(flags & RING) !== 0, (flags & MOTION) !== 0];
-        return { sort: "quantised", repr, min, max, step, ring, motion };
+      case 2: {
+        const repr = this.float();
+        if (repr === "f64") return { ...one, sort: "float", repr, scalar: undefined };
+        const scalar = new Scalar(0, 2 ** 32 - 1, false);
+        [scalar.code, scalar.notFinite] = [FIXED, F32_NOT_FINITE];
+        return { ...one, sort: "float", repr, scalar };
       }
+      case 3:
+        return this.quantised();
       case 4: {
-        const [repr, flags] = [this.float(), this.flags(MOTION)];
-        return { sort: "angle", repr, bits: r.u8(), motion: flags !== 0 };
+        const [repr, flags, bits] = [this.float(), this.flags(MOTION), r.u8()];
+        must(bits >= 1 && bits <= ANGLE_BITS_MAX);
+        return this.grid(repr, Grid.angle(bits), MEAN_ANGLE, flags);
       }
       case 5:
-        return { sort: "text", max: r.u32() };
-      case 6:
-        return { sort: "bytes", max: r.u32() };
+      case 6: {
+        const max = r.u32();
+        must(max >= 1 && max <= TEXT_BYTES_MAX);
+        return { cells: 1, holdsText: true, sort: tag === 5 ? "text" : "bytes", max };
+      }
       case 7:
-        return { sort: "ref", entity: this.name() };
-      case 8:
-        return { sort: "option", of: this.kind(depth + 1) };
+        return { ...one, sort: "ref", entity: this.name() };
+      case 8: {
+        const of = this.kind(deeper);
+        return { sort: "option", of, cells: 1 + of.cells, holdsText: of.holdsText };
+      }
       case 9:
-        return { sort: "struct", fields: this.fields(depth + 1) };
+        return { sort: "struct", ...this.record(deeper) };
       case 10:
-        return this.enumeration(depth);
+        return this.enumeration(deeper);
       case 11:
-        return { sort: "list", max: r.u32(), of: this.kind(depth + 1) };
-      case 12:
-        return { sort: "array", len: r.u32(), of: this.kind(depth + 1) };
+      case 12: {
+        const [max, of, isList] = [r.u32(), this.kind(deeper), tag === 11];
+        must(max >= 1 && max <= ELEMENTS_MAX && of.cells > 0);
+        const cells = max * of.cells + (isList ? 1 : 0);
+        return { sort: isList ? "list" : "array", max, of, cells, holdsText: of.holdsText };
+      }
       default:
         return codecFault("BadTag");
     }
@@ -154,178 +225,65 @@ class Parse {
   /** @returns {Kind} */
   int() {
     const { r } = this;
-    const [repr, lowest] = INT_REPRS[r.u8()] ?? codecFault("BadTag");
+    const [repr, lowest, highest] = INT_REPRS[r.u8()] ?? codecFault("BadTag");
     const motion = this.flags(MOTION) !== 0;
     const bound = () => (lowest < 0n ? r.bigI64() : r.bigU64());
     const [min, max] = [bound(), bound()];
-    const wide = ![min, max, max - min].every((n) => BigInt(Number(n)) === n && isSafe(n));
-    return wide
-      ? { sort: "int", repr, wide, min, max, motion }
-      : { sort: "int", repr, wide, min: Number(min), max: Number(max), motion };
+    must(lowest <= min && min < max && max <= highest && (!motion || max - min < 1n << 32n));
+    const origin = min > 0n ? min : max < 0n ? max : 0n;
+    const all = { sort: /** @type {const} */ ("int"), repr, motion, cells: 1, holdsText: false };
+    if ([min, max, max - min].every((n) => Number.isSafeInteger(Number(n)))) {
+      const isWhole = min === lowest && max === highest;
+      const scalar = this.adaptive(new Scalar(Number(min - origin), Number(max - min), isWhole), MEAN_INT);
+      return { ...all, wide: undefined, scalar, min: Number(min), max: Number(max), origin: Number(origin) };
+    }
+    return { ...all, wide: this.adaptive(new Wide(min - origin, max - min), MEAN_INT), min, max, origin };
+  }
+
+  /** @returns {Kind} */
+  quantised() {
+    const { r } = this;
+    const [repr, flags] = [this.float(), this.flags(MOTION | RING)];
+    const [min, max, step, ring] = [r.f64(), r.f64(), r.f64(), (flags & RING) !== 0];
+    must(step > 0 && min < max);
+    const count = (max - min) / step;
+    must(count >= (ring ? 2 : 1) && count <= QUANTA_MAX);
+    const grid = new Grid(min, max, step, ring);
+    const held = (/** @type {number} */ value) => (repr === "f32" ? Math.fround(value) : value);
+    must([min, grid.value(grid.highest)].every((value) => Number.isFinite(held(value))));
+    return this.grid(repr, grid, MEAN_QUANTISED, flags);
+  }
+
+  /** @param {import("./kinds.js").FloatRepr} repr @param {Grid} grid @param {number} mean @param {number} flags @returns {Kind} */
+  grid(repr, grid, mean, flags) {
+    const scalar = this.adaptive(new Scalar(grid.lowest, grid.count - 1, false), mean);
+    if (grid.ring) scalar.around = grid.count;
+    return { sort: "grid", repr, grid, scalar, motion: (flags & MOTION) !== 0, cells: 1, holdsText: false };
   }
 
   /** @param {number} depth @returns {Kind} */
   enumeration(depth) {
-    const variants = [];
-    for (let left = this.r.count(VARIANTS_MAX); left > 0; left--) {
+    const variants = this.named(VARIANTS_MAX, () => {
       // A variant counts as a kind: many empty ones cost memory too.
       this.kinds += 1;
-      variants.push({ name: this.name(), fields: this.fields(depth + 1), key: "" });
-    }
+      return { key: "", ...this.record(depth) };
+    });
+    must(variants.length >= 1 && depth < KIND_DEPTH_MAX);
     const keys = variantKeys(variants.map((variant) => variant.name));
     variants.forEach((variant, index) => (variant.key = keys[index]));
-    return { sort: "enum", variants };
-  }
-}
-
-/** @param {bigint} n */
-function isSafe(n) {
-  return Number.isSafeInteger(Number(n));
-}
-
-/** @param {boolean} good */
-function must(good) {
-  if (!good) codecFault("Invalid");
-}
-
-/**
- * Errs unless a schema keeps the rules of section 4.
- *
- * @param {Schema} schema
- */
-function check(schema) {
-  const walk = new Check();
-  names(schema.tables);
-  for (const table of schema.tables) {
-    name(table.entity);
-    walk.record(table.fields, 0);
-  }
-  for (const kind of [schema.input, schema.command, schema.reply, schema.event]) {
-    walk.kind(kind, 0);
-  }
-}
-
-/** @param {string} name */
-function name(name) {
-  must(/^[A-Za-z0-9_]{1,64}$/.test(name));
-}
-
-/** @param {{ name: string }[]} named */
-function names(named) {
-  for (const it of named) name(it.name);
-  must(new Set(named.map((it) => it.name)).size === named.length);
-}
-
-/** The walk over a schema that proves its limits. */
-class Check {
-  kinds = 0;
-
-  /**
-   * Fields side by side; gives their leaves and cells.
-   *
-   * @param {Field[]} fields
-   * @param {number} depth
-   * @returns {[leaves: number, cells: number]}
-   */
-  record(fields, depth) {
-    names(fields);
-    let [leaves, cells] = [0, 0];
-    for (const { kind } of fields) {
-      if (kind.sort === "struct") {
-        this.deeper(depth);
-        const [inner, more] = this.record(kind.fields, depth + 1);
-        // An empty one costs nothing on the wire, and memory in a client.
-        leaves += Math.max(inner, 1);
-        cells += more;
-      } else {
-        leaves += 1;
-        cells += this.kind(kind, depth);
-      }
-      must(leaves <= LEAVES_MAX && cells <= CELLS_MAX);
-    }
-    return [leaves, cells];
+    return {
+      sort: "enum",
+      variants,
+      tagWidth: 32 - Math.clz32(variants.length - 1),
+      isPlain: variants.every((variant) => variant.fields.length === 0),
+      cells: 1 + Math.max(...variants.map((variant) => variant.cells)),
+      holdsText: variants.some((variant) => variant.holdsText),
+    };
   }
 
-  /** @param {number} depth */
-  deeper(depth) {
-    this.kinds += 1;
-    must(this.kinds <= KINDS_MAX && depth < KIND_DEPTH_MAX);
-  }
-
-  /**
-   * One kind; gives its cells.
-   *
-   * @param {Kind} kind
-   * @param {number} depth
-   * @returns {number}
-   */
-  kind(kind, depth) {
-    this.deeper(depth);
-    const cells = this.cells(kind, depth);
-    must(cells <= CELLS_MAX);
-    return cells;
-  }
-
-  /** @param {Kind} kind @param {number} depth @returns {number} */
-  cells(kind, depth) {
-    switch (kind.sort) {
-      case "int": {
-        const [min, max] = [BigInt(kind.min), BigInt(kind.max)];
-        const repr = INT_REPRS.find(([repr]) => repr === kind.repr);
-        must(repr !== undefined && repr[1] <= min && min < max && max <= repr[2]);
-        must(!kind.motion || max - min < 1n << 32n);
-        return 1;
-      }
-      case "quantised":
-        checkGrid(kind);
-        return 1;
-      case "angle":
-        must(kind.bits >= 1 && kind.bits <= ANGLE_BITS_MAX);
-        return 1;
-      case "text":
-      case "bytes":
-        must(kind.max >= 1 && kind.max <= TEXT_BYTES_MAX);
-        return 1;
-      case "ref":
-        name(kind.entity);
-        return 1;
-      case "option":
-        return 1 + this.kind(kind.of, depth + 1);
-      case "struct":
-        return this.record(kind.fields, depth + 1)[1];
-      case "enum": {
-        must(kind.variants.length >= 1);
-        names(kind.variants);
-        return 1 + Math.max(...kind.variants.map((variant) => {
-          this.deeper(depth + 1);
-          return this.record(variant.fields, depth + 1)[1];
-        }));
-      }
-      case "list":
-        return 1 + this.elements(kind.of, kind.max, depth);
-      case "array":
-        return this.elements(kind.of, kind.len, depth);
-      default:
-        return 1;
-    }
-  }
-
-  /** @param {Kind} of @param {number} count @param {number} depth @returns {number} */
-  elements(of, count, depth) {
-    must(count >= 1 && count <= ELEMENTS_MAX);
-    const cells = this.kind(of, depth + 1);
-    must(cells > 0);
-    return cells * count;
-  }
-}
-
-/** @param {import("./kinds.js").QuantisedKind} kind */
-function checkGrid({ repr, min, max, step, ring }) {
-  must(step > 0 && min < max);
-  const count = (max - min) / step;
-  must(count >= (ring ? 2 : 1) && count <= QUANTA_MAX);
-  const grid = new Grid(min, max, step, ring);
-  for (const value of [min, grid.value(grid.highest)]) {
-    must(Number.isFinite(repr === "f32" ? Math.fround(value) : value));
+  /** A code that follows a mean gets one. @template {Scalar | Wide} T @param {T} scalar @param {number} start @returns {T} */
+  adaptive(scalar, start) {
+    if (scalar.code === NEAR || scalar.code === COUNT) scalar.mean = this.means.push(start) - 1;
+    return scalar;
   }
 }

@@ -6,9 +6,7 @@
  * @module
  */
 
-import { Grid } from "../grid.js";
-import { cellsOf } from "../schema/kinds.js";
-import { getter } from "../value.js";
+import { getValue } from "../value.js";
 
 /**
  * @typedef {import("../schema/kinds.js").Field} Field
@@ -98,11 +96,10 @@ export class Entity {
    */
   static classOf(fields) {
     const Own = class extends Entity {};
-    for (const { name, kind, at } of placed(fields)) {
-      const get = getter(kind);
+    for (const { name, kind, at } of fields) {
       /** @this {Entity} */
       const read = function () {
-        return get(this.#store, this.#at + at);
+        return getValue(kind, this.#store, this.#at + at);
       };
       Object.defineProperty(Own.prototype, name, { get: read, enumerable: true, configurable: true });
     }
@@ -120,22 +117,22 @@ export class Entity {
   static lookOf(kind, at, layout) {
     const leaf = layout.motions.findIndex((motion) => motion.at === at);
     if (leaf >= 0 && kind.sort !== "struct") return Entity.#motionLook(kind, at, leaf);
-    if (kind.sort === "struct" && layout.motions.some((it) => it.at >= at && it.at < at + cellsOf(kind))) {
-      const parts = placed(kind.fields).map((part) => {
+    if (kind.sort === "struct" && kind.leaves.some((it) => it.motion)) {
+      const parts = kind.fields.map((part) => {
         return { name: part.name, look: Entity.lookOf(part.kind, at + part.at, layout) };
       });
       return (view, entity) => Object.fromEntries(parts.map(({ name, look }) => [name, look(view, entity)]));
     }
-    const get = getter(kind);
-    return (_, entity) => get(entity.#store, entity.#at + at);
+    return (_, entity) => getValue(kind, entity.#store, entity.#at + at);
   }
 
   /** @param {Kind} kind @param {number} at @param {number} leaf @returns {Look} */
   static #motionLook(kind, at, leaf) {
-    const value = valueOfCell(kind);
     return (_, entity) => {
-      const cell = entity.#isHere ? entity.#table.sample(entity.#row, leaf) : undefined;
-      return value(cell ?? entity.#store.cells[entity.#at + at]);
+      const sampled = entity.#isHere ? entity.#table.sample(entity.#row, leaf) : undefined;
+      const cell = sampled ?? entity.#store.cells[entity.#at + at];
+      // It may lie between two cells.
+      return kind.sort === "grid" ? kind.grid.value(cell) : cell + Number("origin" in kind ? kind.origin : 0);
     };
   }
 }
@@ -159,7 +156,7 @@ export class View {
    */
   static classOf(fields, layout) {
     const Own = class extends View {};
-    for (const { name, kind, at } of placed(fields)) {
+    for (const { name, kind, at } of fields) {
       const look = Entity.lookOf(kind, at, layout);
       /** @this {View} */
       const read = function () {
@@ -169,29 +166,6 @@ export class View {
     }
     return Own;
   }
-}
-
-/** Fields, and where the cells of each start. @param {Field[]} fields */
-function placed(fields) {
-  let next = 0;
-  return fields.map(({ name, kind }) => {
-    const at = next;
-    next += cellsOf(kind);
-    return { name, kind, at };
-  });
-}
-
-/** What makes a value of a cell that may lie between two. @param {Kind} kind @returns {(cell: number) => number} */
-function valueOfCell(kind) {
-  if (kind.sort === "quantised" || kind.sort === "angle") {
-    const grid = kind.sort === "angle"
-      ? Grid.angle(kind.bits)
-      : new Grid(kind.min, kind.max, kind.step, kind.ring);
-    return (cell) => grid.value(cell);
-  }
-  if (kind.sort !== "int" || kind.wide) throw new Error("only numbers move");
-  const origin = Math.min(Math.max(0, kind.min), kind.max);
-  return (cell) => cell + origin;
 }
 
 /** An entity as a reference names it. @param {Entity} entity @returns {import("../value.js").Ref} */

@@ -5,7 +5,7 @@
  */
 
 import { Tracks } from "../interpolate.js";
-import { getter } from "../value.js";
+import { getValue } from "../value.js";
 import { Entity, View } from "./entity.js";
 import { Listeners, guarded } from "./listeners.js";
 
@@ -76,8 +76,8 @@ export class Table {
   #View = View;
   /** @type {Fields | undefined} */
   #fields = undefined;
-  /** @type {import("../value.js").Get} */
-  #values = () => ({});
+  /** @type {TableSchema | undefined} */
+  #schema = undefined;
   /** The rows' recent motion, once somebody has looked at a view. @type {Tracks | undefined} */
   #tracks = undefined;
   /** @type {Listeners<[entity: T]>} */
@@ -162,12 +162,13 @@ export class Table {
   // ------------------------------------------------------------- for the rest of the client
 
   /** Follows other rows from here on. @param {TableRows} rows @param {TableSchema} schema */
-  bind(rows, { fields }) {
+  bind(rows, schema) {
+    const { fields } = schema;
     this.#rows = rows;
     this.#Entity = Entity.classOf(fields);
     this.#View = View.classOf(fields, rows.layout);
     this.#fields = new Fields(rows.layout);
-    this.#values = getter({ sort: "struct", fields });
+    this.#schema = schema;
   }
 
   /** Its rows are void: all entities go. */
@@ -235,7 +236,7 @@ export class Table {
 
   /** All fields of a row. @param {import("../store.js").Store} store @param {number} at */
   values(store, at) {
-    return this.#values(store, at);
+    return this.#schema && getValue({ sort: "struct", ...this.#schema }, store, at);
   }
 
   /** @param {TableRows} rows @param {number} row @returns {T} */

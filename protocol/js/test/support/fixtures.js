@@ -3,7 +3,6 @@
 import { readFileSync } from "node:fs";
 
 import { readDescriptor } from "../../src/schema/descriptor.js";
-import { isPlainEnum } from "../../src/schema/kinds.js";
 
 const folder = new URL("../../../fixtures/", import.meta.url);
 
@@ -94,7 +93,7 @@ export function unshow(kind, shown) {
       const [name] = Object.keys(shown);
       const variant = kind.variants.find((it) => it.name === name);
       if (!variant) throw new Error(`no variant ${name}`);
-      if (isPlainEnum(kind)) return variant.key;
+      if (kind.isPlain) return variant.key;
       return { $: variant.key, ...unshowFields(variant.fields, shown[name]) };
     }
     case "list":
