@@ -15,26 +15,27 @@
  * @typedef {{ name: CloseName, code: number, text: string, advice: Advice }} CloseReason
  */
 
-/** @type {readonly (readonly [CloseName, number, string, Advice])[]} */
-const REASONS = [
-  ["normal", 1000, "bye", "stop"],
-  ["protocol", 1002, "WebSocket protocol error", "stop"],
-  ["unsupported", 1003, "binary messages in one frame only", "stop"],
-  ["bad_text", 1007, "text is not UTF-8", "stop"],
-  ["policy", 1008, "too many messages", "join"],
-  ["too_big", 1009, "message too big", "stop"],
-  ["failed", 1011, "the room failed", "join"],
-  ["restart", 1012, "the server restarts", "resume"],
-  ["try_later", 1013, "no place now, try later", "join"],
-  ["bad_message", 4400, "not a message of this protocol", "stop"],
-  ["not_authenticated", 4401, "not authenticated", "join"],
-  ["refused", 4403, "refused", "stop"],
-  ["no_such_room", 4404, "no such room", "join"],
-  ["too_slow", 4408, "too slow", "resume"],
-  ["replaced", 4408, "replaced by a newer connection", "stop"],
-  ["seat_used", 4409, "the seat is already used", "join"],
-  ["wrong_node", 4421, "the room is on another node", "join"],
-];
+/** @type {Record<number, [CloseName, Advice]>} */
+const REASONS = {
+  1000: ["normal", "stop"],
+  1002: ["protocol", "stop"],
+  1003: ["unsupported", "stop"],
+  1007: ["bad_text", "stop"],
+  1008: ["policy", "join"],
+  1009: ["too_big", "stop"],
+  1011: ["failed", "join"],
+  1012: ["restart", "resume"],
+  1013: ["try_later", "join"],
+  4400: ["bad_message", "stop"],
+  4401: ["not_authenticated", "join"],
+  4403: ["refused", "stop"],
+  4404: ["no_such_room", "join"],
+  4408: ["too_slow", "resume"],
+  4409: ["seat_used", "join"],
+  4421: ["wrong_node", "join"],
+};
+/** With 4408, the text that says that the same player connected again. */
+const REPLACED = "replaced by a newer connection";
 
 /** The code of a client that ends a connection. */
 export const CLOSE_NORMAL = 1000;
@@ -45,18 +46,15 @@ export const CLOSE_ABNORMAL = 1006;
 
 
 /**
- * The reason that a code and a text stand for. Only where two reasons share a
- * code does the text decide; one that is neither's is the first one's, which
- * lets the client come back. The text may be more specific than the table's.
+ * The reason that a code and a text stand for. The text decides only with 4408;
+ * it may be more specific than the code, or empty.
  *
  * @param {number} code
  * @param {string} text
  * @returns {CloseReason}
  */
 export function closeReason(code, text) {
-  const known = REASONS.filter((row) => row[1] === code);
-  const row = known.find((row) => row[2] === text) ?? known[0];
-  if (row !== undefined) return { name: row[0], code, text: text || row[2], advice: row[3] };
-  const advice = code >= 4000 ? "stop" : "resume";
-  return { name: "other", code, text, advice };
+  if (text === REPLACED && code === 4408) return { name: "replaced", code, text, advice: "stop" };
+  const [name, advice] = REASONS[code] ?? ["other", code < 4000 ? "resume" : "stop"];
+  return { name, code, text, advice };
 }

@@ -51,11 +51,11 @@ export class Playhead {
   #lateness = 0;
   #arrived = 0;
   /** The last position given out (in microseconds), and for what time. @type {{ position: number, now: number } | undefined} */
-  #played = undefined;
+  #played;
   /** The tick of the newest applied frame. @type {number | undefined} */
-  newest = undefined;
+  newest;
   /** That of the frame applied before it. @type {number | undefined} */
-  previous = undefined;
+  previous;
 
   /**
    * @param {number} tickMicros how long a tick lasts

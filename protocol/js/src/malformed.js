@@ -11,14 +11,16 @@
  * @typedef {"Truncated" | "Trailing" | "NoSuchTable" | "TooLarge" | "NoSuchRow" | "RowTaken"
  *   | "OutOfRange" | "BadTag" | "BadLength" | "NotUtf8" | "NotFinite" | "TooMuchState"} ChunkFault
  * @typedef {"NoBaseline" | "NoMotion" | "BadScope" | "BadTick" | "Broken"} MirrorFault
+ * @typedef {"before_welcome" | "unexpected_welcome" | "version" | "no_descriptor" | "bad_descriptor"
+ *   | "bad_baseline"} WelcomeFault what a server must not say then, or cannot be used
  * @typedef {`codec.${CodecFault}` | `chunk.${ChunkFault}` | `mirror.${MirrorFault}`} FaultCode
  */
 
-/** Bytes that are not what they should be. Thrown inside the client, never out of a session. */
+/** Something that a server must not say. Thrown inside the client, never out of a session. */
 export class Malformed extends Error {
-  /** @param {FaultCode} code */
+  /** @param {FaultCode | WelcomeFault} code */
   constructor(code) {
-    super(`malformed: ${code}`);
+    super(code);
     this.name = "Malformed";
     /** What is wrong. */
     this.code = code;

@@ -76,16 +76,18 @@ function readAfterTag(tag, r) {
       return readWelcome(r);
     case 2:
       return readReply(r);
-    case 3: {
-      const [player, name] = [r.u32(), r.str(PLAYER_NAME_BYTES_MAX)];
-      return { tag: "chat", player, name, tick: r.u32(), text: r.str(CHAT_BYTES_MAX) };
-    }
+    case 3:
+      return {
+        tag: "chat",
+        player: r.u32(),
+        name: r.str(PLAYER_NAME_BYTES_MAX),
+        tick: r.u32(),
+        text: r.str(CHAT_BYTES_MAX),
+      };
     case 4:
       return { tag: "pong", stamp: r.u64(), clock: readClock(r) };
-    case 5: {
-      const [code, text] = [r.u16(), r.str(REASON_BYTES_MAX)];
-      return { tag: "bye", code, text, retryAfterMs: r.u32() };
-    }
+    case 5:
+      return { tag: "bye", code: r.u16(), text: r.str(REASON_BYTES_MAX), retryAfterMs: r.u32() };
     case 6:
       return { tag: "moved", address: r.str(ADDRESS_BYTES_MAX), token: r.str(TOKEN_BYTES_MAX) };
     case 7:
@@ -102,14 +104,23 @@ function readClock(r) {
 
 /** @param {Reader} r @returns {Welcome} */
 function readWelcome(r) {
-  const [version, player, game] = [r.u16(), r.u32(), r.str(NAME_BYTES_MAX)];
-  const [tickHz, sendEvery] = [r.u16(), r.u8()];
+  /** @type {Welcome} */
+  const welcome = {
+    tag: "welcome",
+    version: r.u16(),
+    player: r.u32(),
+    game: r.str(NAME_BYTES_MAX),
+    tickHz: r.u16(),
+    sendEvery: r.u8(),
+    clock: readClock(r),
+    token: r.str(TOKEN_BYTES_MAX),
+    baseline: r.option((r) => r.u32()),
+    schema: r.bigU64(),
+    descriptor: r.option((r) => r.blob(DESCRIPTOR_BYTES_MAX)),
+  };
+  const { tickHz, sendEvery } = welcome;
   if (tickHz < 1 || tickHz > TICK_HZ_MAX || sendEvery === 0) codecFault("Invalid");
-  const [clock, token] = [readClock(r), r.str(TOKEN_BYTES_MAX)];
-  const baseline = r.option((r) => r.u32());
-  const schema = r.bigU64();
-  const descriptor = r.option((r) => r.blob(DESCRIPTOR_BYTES_MAX));
-  return { tag: "welcome", version, player, game, tickHz, sendEvery, clock, token, baseline, schema, descriptor };
+  return welcome;
 }
 
 /** @param {Reader} r @returns {Reply} */

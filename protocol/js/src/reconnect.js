@@ -37,9 +37,9 @@ export const PATIENCE = {
 /** The state of one client's connection over its losses. */
 export class Reconnect {
   /** When the present outage began, if one is known. @type {number | undefined} */
-  #outageSince = undefined;
+  #outageSince;
   /** When the present connection was made, if there is one. @type {number | undefined} */
-  #connectedAt = undefined;
+  #connectedAt;
   /** Attempts granted since the last connection that held. */
   attempts = 0;
 

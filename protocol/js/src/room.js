@@ -54,16 +54,16 @@ export class Room {
   #session;
   #out;
   /** @type {Socket | undefined} */
-  #socket = undefined;
+  #socket;
   #isPumping = false;
   /** @type {any} */
-  #timer = undefined;
+  #timer;
   /** When the timer goes off. */
   #timerAt = Infinity;
   #world;
   #followed = 0;
   /** @type {import("./session/timeline.js").Timeline | undefined} */
-  #timeline = undefined;
+  #timeline;
   /** The render position, and for what time it was asked. */
   #position = /** @type {number | undefined} */ (undefined);
   #positionAt = -1;
@@ -80,7 +80,7 @@ export class Room {
   /** @type {Status} */
   #status = { phase: "connecting", cause: undefined, retryInMs: undefined };
   /** Those who wait for the first state, and for the end. @type {{ resolve: () => void, reject: (error: JoinError) => void } | undefined} */
-  #ready = undefined;
+  #ready;
   /** @type {Listeners<[]>} */
   #ended = new Listeners();
 
@@ -507,7 +507,7 @@ export class Room {
 
 /** @param {Cause} cause */
 function joinError(cause) {
-  if (cause.kind === "server") return new JoinError(cause.reason.name, cause.reason.text, { cause });
+  if (cause.kind === "server") return new JoinError(cause.reason.name, cause.reason.text || cause.reason.name, { cause });
   const code = cause.kind === "error" ? cause.code : cause.kind;
   return new JoinError(code, `the connection ended: ${code}`, { cause });
 }

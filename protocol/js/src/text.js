@@ -7,9 +7,6 @@
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const encoder = new TextEncoder();
 
-/** Texts of up to so many bytes are tried without the decoder, whose call costs more than they do. */
-const SHORT = 24;
-
 /**
  * The text that the bytes from `start` to `end` are; nothing if they are not UTF-8.
  *
@@ -19,15 +16,6 @@ const SHORT = 24;
  * @returns {string | undefined}
  */
 export function decodeUtf8(bytes, start, end) {
-  if (end - start <= SHORT) {
-    let text = "";
-    let at = start;
-    while (at < end && bytes[at] < 0x80) {
-      text += String.fromCharCode(bytes[at]);
-      at += 1;
-    }
-    if (at === end) return text;
-  }
   try {
     return strict.decode(bytes.subarray(start, end));
   } catch {

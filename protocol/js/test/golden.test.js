@@ -375,21 +375,20 @@ function showState(mirror) {
 /** @param {Mirror} mirror @returns {any[]} */
 function showChanges(mirror) {
   const { changes, tables, schema } = mirror;
+  /** @type {any[]} */
   const list = [];
-  for (let i = 0; i < changes.count; i++) {
-    const rows = tables[changes.tables[i]];
-    const row = changes.rows[i];
-    const what = changes.whats[i];
+  changes.forEach((table, row, what, low, high) => {
+    const rows = tables[table];
     const leaves = rows.layout.record.leaves
-      .filter((_, bit) => ((bit < 32 ? changes.lows[i] >>> bit : changes.highs[i] >>> (bit - 32)) & 1) !== 0)
+      .filter((_, bit) => ((bit < 32 ? low >>> bit : high >>> (bit - 32)) & 1) !== 0)
       .map((leaf) => leaf.name);
-    if (what === CHANGED && (changes.lows[i] | changes.highs[i]) === 0) continue;
+    if (what === CHANGED && (low | high) === 0) return;
     list.push({
-      table: schema.tables[rows.table].name, slot: rows.slots[row], generation: rows.generations[row],
+      table: schema.tables[table].name, slot: rows.slots[row], generation: rows.generations[row],
       change: { [ADDED]: "added", [CHANGED]: "changed", [DESPAWNED]: "despawned", [DEPARTED]: "departed" }[what],
       ...(what === CHANGED ? { leaves } : {}),
     });
-  }
+  });
   return list.sort((a, b) => (a.table < b.table ? -1 : a.table > b.table ? 1 : 0) || a.slot - b.slot || a.generation - b.generation);
 }
 

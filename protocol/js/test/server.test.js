@@ -76,7 +76,7 @@ test("a cut socket resumes its seat and goes on from the state", async () => {
   const lost = room.command("rename", { name: "Grace" }).catch((/** @type {CommandError} */ error) => error.code);
   proxy.cut();
   await reached(room, "waiting");
-  assert.equal(room.status.cause?.kind, "server");
+  assert.equal(room.status.cause?.kind, "lost");
   assert.equal(await lost, "connection_lost");
   assert.ok(ship.isHere, "what was seen stays meanwhile");
   await reached(room, "joined");

@@ -21,7 +21,7 @@ test("a session asks for a socket, says hello, and is joined by a welcome", () =
   assert.deepEqual(it.told("joined"), [{ what: "joined", player: 4, resumed: false }]);
   assert.deepEqual(it.heard("ping").length, 1);
   it.tell(frame({ full: 100 }));
-  assert.deepEqual(it.told("frame"), [{ what: "frame", tick: 100, merged: 1 }]);
+  assert.deepEqual(it.told("frame"), [{ what: "frame", tick: 100 }]);
   assert.deepEqual(it.heard("input"), [{ applied: 100, inputs: [] }], "a full frame is acknowledged at once");
 });
 
@@ -129,7 +129,7 @@ test("the input in force is sent again after a resume, under the next number", (
   const it = play().join();
   it.ask((session) => session.input(Uint8Array.of(7), it.micros));
   it.heard("input");
-  it.session.handleLost(it.micros);
+  it.session.handleClose(1006, "", it.micros);
   it.pass(300).open();
   it.tell(welcome({ baseline: 100, descriptor: null, tick: 110 }));
   assert.deepEqual(it.heard("input")[0].inputs.map((/** @type {any} */ input) => [input.sequence, input.body]), [[1, [7]]]);
@@ -153,7 +153,7 @@ test("a command has exactly one outcome", () => {
   assert.deepEqual(it.heard("command").map((command) => command.id), ids);
   it.pass(50);
   it.tell(reply(0, [7, 1]), refusal(2, 300, "no"), reply(1, [0, 0]));
-  it.session.handleLost(it.micros);
+  it.session.handleClose(1006, "", it.micros);
   it.ask(() => {});
   assert.deepEqual(it.told("reply").map(({ id, outcome }) => [id, outcome.is]),
     [[1, "timed_out"], [0, "reply"], [2, "refused"], [3, "connection_lost"]]);
@@ -193,7 +193,7 @@ test("events come after their frame, with their ticks", () => {
 test("a lost connection resumes with the newest token, the schema and the applied tick", () => {
   const it = play().join().tell(frame({}), newToken("newest"));
   const { mirror } = it.session;
-  it.session.handleLost(it.micros);
+  it.session.handleClose(1006, "", it.micros);
   it.ask(() => {});
   const [closed] = it.told("closed");
   // Half of the first bound.
@@ -210,7 +210,7 @@ test("a lost connection resumes with the newest token, the schema and the applie
 test("without a baseline the first frame must be full, and the old state stays until then", () => {
   const it = play().join();
   const { mirror } = it.session;
-  it.session.handleLost(it.micros);
+  it.session.handleClose(1006, "", it.micros);
   it.pass(200).open().tell(welcome({ descriptor: null }));
   assert.equal(it.session.mirror, mirror);
   it.tell(frame({}));
@@ -249,7 +249,7 @@ test("attempts end after their number or their time, and a new seat goes on", ()
   const it = play();
   let attempts = 0;
   while (it.session.phase.is !== "ended") {
-    it.session.handleLost(it.micros);
+    it.session.handleClose(1006, "", it.micros);
     it.ask(() => {});
     attempts += 1;
     it.pass(15_000);

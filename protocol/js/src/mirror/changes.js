@@ -15,74 +15,71 @@ export const DEPARTED = 3;
 
 /** @typedef {import("./rows.js").TableRows} TableRows */
 
+/** Numbers of each change: table, row, what, and the two halves of the mask of leaves. */
+const STRIDE = 5;
+
 /** A list that is kept between frames, so that in steady state it allocates nothing. */
 export class Changes {
-  constructor() {
-    /** How many there are. */
-    this.count = 0;
-    /** The number of the frame, from 1; it may wrap. */
-    this.frame = 0;
-    this.tables = new Uint8Array(0);
-    this.rows = new Uint32Array(0);
-    this.whats = new Uint8Array(0);
-    this.lows = new Int32Array(0);
-    this.highs = new Int32Array(0);
-    /** The tick before. @type {number | undefined} */
-    this.from = undefined;
-    /** The frame's tick. */
-    this.tick = 0;
-    /** Whether the frame's state hash was the mirror's own; nothing if it had none. @type {boolean | undefined} */
-    this.hashAgrees = undefined;
-  }
+  #list = new Int32Array(0);
+  /** How many there are. */
+  count = 0;
+  /** The number of the frame, from 1; it may wrap. */
+  #frame = 0;
+  /** The tick before. @type {number | undefined} */
+  from;
+  /** The frame's tick. */
+  tick = 0;
+  /** Whether the frame's state hash was the mirror's own; nothing if it had none. @type {boolean | undefined} */
+  hashAgrees;
 
   /** Begins the list of a frame. */
   clear() {
     this.count = 0;
-    this.frame = (this.frame + 1) >>> 0;
+    this.#frame = (this.#frame + 1) >>> 0;
     this.hashAgrees = undefined;
   }
 
-  /** @param {TableRows} rows @param {number} row */
-  added(rows, row) {
-    this.#set(rows, row, ADDED, 0, 0);
-  }
-
-  /** @param {TableRows} rows @param {number} row @param {number} low @param {number} high */
-  changed(rows, row, low, high) {
-    this.#set(rows, row, CHANGED, low, high);
-  }
-
-  /** @param {TableRows} rows @param {number} row @param {boolean} departed */
-  removed(rows, row, departed) {
-    this.#set(rows, row, departed ? DEPARTED : DESPAWNED, 0, 0);
-  }
-
-  /** @param {TableRows} rows @param {number} row @param {number} what @param {number} low @param {number} high */
-  #set(rows, row, what, low, high) {
-    let place = rows.changes[row];
-    const listed = rows.frames[row] === this.frame && place < this.count
-      && this.tables[place] === rows.table && this.rows[place] === row;
-    if (!listed) {
-      place = this.count;
-      this.count += 1;
-      if (place >= this.rows.length) this.#grow();
-      rows.frames[row] = this.frame;
-      rows.changes[row] = place;
-      this.tables[place] = rows.table;
-      this.rows[place] = row;
+  /**
+   * Calls back with each change.
+   *
+   * @param {(table: number, row: number, what: number, low: number, high: number) => void} each
+   */
+  forEach(each) {
+    const list = this.#list;
+    for (let at = 0; at < STRIDE * this.count; at += STRIDE) {
+      each(list[at], list[at + 1], list[at + 2], list[at + 3], list[at + 4]);
     }
-    this.whats[place] = what;
-    this.lows[place] = low;
-    this.highs[place] = high;
+  }
+
+  /**
+   * Says of a row what the frame did to it, all in all.
+   *
+   * @param {TableRows} rows
+   * @param {number} row
+   * @param {number} what
+   * @param {number} low
+   * @param {number} high
+   */
+  set(rows, row, what, low, high) {
+    let at = rows.changes[row];
+    const isListed = rows.frames[row] === this.#frame && this.#list[at] === rows.table && this.#list[at + 1] === row;
+    if (!isListed) {
+      at = STRIDE * this.count;
+      this.count += 1;
+      if (at === this.#list.length) this.#grow();
+      rows.frames[row] = this.#frame;
+      rows.changes[row] = at;
+      this.#list[at] = rows.table;
+      this.#list[at + 1] = row;
+    }
+    this.#list[at + 2] = what;
+    this.#list[at + 3] = low;
+    this.#list[at + 4] = high;
   }
 
   #grow() {
-    const size = Math.max(64, 2 * this.rows.length);
-    const { tables, rows, whats, lows, highs } = this;
-    (this.tables = new Uint8Array(size)).set(tables);
-    (this.rows = new Uint32Array(size)).set(rows);
-    (this.whats = new Uint8Array(size)).set(whats);
-    (this.lows = new Int32Array(size)).set(lows);
-    (this.highs = new Int32Array(size)).set(highs);
+    const longer = new Int32Array(Math.max(64 * STRIDE, 2 * this.#list.length));
+    longer.set(this.#list);
+    this.#list = longer;
   }
 }

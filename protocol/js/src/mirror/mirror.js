@@ -31,7 +31,7 @@ export class Mirror {
   #decoder = new ChunkDecoder();
   #target;
   /** The tick before `tick`, if motion may be drawn through both. @type {number | undefined} */
-  #before = undefined;
+  #before;
   #broken = false;
 
   /** @param {Schema} schema */

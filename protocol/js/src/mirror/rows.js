@@ -9,6 +9,7 @@
  */
 
 import { Store } from "../store.js";
+import { CHANGED, DEPARTED, DESPAWNED } from "./changes.js";
 
 /** Slots of one page of the index. */
 const PAGE = 128;
@@ -171,7 +172,7 @@ export class TableRows {
       }
       if (moved) moving[kept++] = row;
       else this.inMotion[row] = 0;
-      if ((low | high) !== 0) changes.changed(this, row, low, high);
+      if ((low | high) !== 0) changes.set(this, row, CHANGED, low, high);
     }
     this.movingCount = kept;
   }
@@ -226,9 +227,8 @@ export class TableRows {
 
   /** A row is gone. @param {number} row @param {import("./changes.js").Changes} changes */
   remove(row, changes) {
-    const departed = this.states[row] === DEPARTING;
+    changes.set(this, row, this.states[row] === DEPARTING ? DEPARTED : DESPAWNED, 0, 0);
     this.states[row] = DEAD;
-    changes.removed(this, row, departed);
     const slot = this.slots[row];
     const page = this.pages[slot >>> 7];
     if (page !== undefined && page[slot & (PAGE - 1)] === row) page[slot & (PAGE - 1)] = NONE;

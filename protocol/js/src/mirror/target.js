@@ -6,6 +6,7 @@
 
 import { MIRROR_BYTES_MAX } from "../limits.js";
 import { chunkFault } from "../malformed.js";
+import { ADDED, CHANGED } from "./changes.js";
 import { ARRIVED, DEPARTING, DESPAWNING, FRESH, HERE } from "./rows.js";
 
 /** @typedef {import("./rows.js").TableRows} TableRows */
@@ -137,8 +138,7 @@ export class Target {
     if (state !== HERE) {
       // It stands still until the next frame says otherwise.
       rows.stand(row);
-      if (state === FRESH) this.changes.added(rows, row);
-      else this.changes.changed(rows, row, layout.allLow, layout.allHigh);
+      this.changes.set(rows, row, state === FRESH ? ADDED : CHANGED, layout.allLow, layout.allHigh);
       return;
     }
     if (((low & layout.motionLow) | (high & layout.motionHigh)) !== 0) rows.move(row);
@@ -154,6 +154,6 @@ export class Target {
         }
       }
     }
-    this.changes.changed(rows, row, low, high);
+    this.changes.set(rows, row, CHANGED, low, high);
   }
 }

@@ -21,12 +21,10 @@ export const ACK_INTERVAL = 100_000;
  */
 
 export class Acks {
-  /** When the oldest unacknowledged frame must be acknowledged. @type {number | undefined} */
-  #due = undefined;
+  /** When an acknowledgement is to be sent. */
+  due = Infinity;
   /** When the last frame of this connection came. @type {number | undefined} */
-  #arrived = undefined;
-  /** Whether an acknowledgement is to be sent. */
-  isReady = false;
+  #arrived;
 
   /**
    * A frame was applied. One that came late, or for several, or brought
@@ -39,24 +37,6 @@ export class Acks {
     const merged = ahead === undefined || ahead > aheadExpected;
     const late = this.#arrived !== undefined && now - this.#arrived > 1.5 * gapExpected;
     this.#arrived = now;
-    const due = merged || late ? now : now + ACK_INTERVAL;
-    this.#due = Math.min(this.#due ?? due, due);
-    this.check(now);
-  }
-
-  /** Time has passed. @param {number} now */
-  check(now) {
-    if (this.#due !== undefined && this.#due <= now) this.isReady = true;
-  }
-
-  /** When there will be one to send. */
-  get deadline() {
-    return this.isReady ? undefined : this.#due;
-  }
-
-  /** All that was applied is acknowledged. */
-  sent() {
-    this.#due = undefined;
-    this.isReady = false;
+    this.due = Math.min(this.due, merged || late ? now : now + ACK_INTERVAL);
   }
 }

@@ -34,8 +34,7 @@ export const EVENTS_BYTES_MAX = 4 * 1024 * 1024;
  *   | { kind: "lost" | "not_opened" | "not_welcomed" | "silent" | "moved" | "left" }
  *   | { kind: "error", code: SessionFault }} Cause
  *
- * @typedef {import("../malformed.js").FaultCode | "before_welcome" | "unexpected_welcome" | "version"
- *   | "no_descriptor" | "bad_descriptor" | "bad_baseline" | "backlog"} SessionFault
+ * @typedef {import("../malformed.js").FaultCode | import("../malformed.js").WelcomeFault | "backlog"} SessionFault
  *
  * @typedef {{ what: "reconnect", at: number } | { what: "need_seat", notBefore: number }
  *   | { what: "end" | "give_up" }} Then
@@ -52,7 +51,7 @@ export const EVENTS_BYTES_MAX = 4 * 1024 * 1024;
  *
  * @typedef {{ what: "connect", address: string }
  *   | { what: "joined", player: number, resumed: boolean }
- *   | { what: "frame", tick: number, merged: number }
+ *   | { what: "frame", tick: number }
  *   | { what: "event", tick: number, reliable: boolean, value: any }
  *   | { what: "reply", id: number, outcome: Outcome }
  *   | { what: "chat", line: import("../message.js").ChatLine }
@@ -67,8 +66,6 @@ export class EventQueue {
   /** @type {Queued[]} */
   #queue = [];
   #bytes = 0;
-  /** The frame event that is not polled yet, if there is one. @type {{ what: "frame", tick: number, merged: number } | undefined} */
-  #frame = undefined;
   /** Whether an event that must not be dropped had no place: then the last event says so. */
   isOverflowed = false;
 
@@ -92,22 +89,6 @@ export class EventQueue {
     this.#queue.push(event);
   }
 
-  /** A frame was applied: one event stands for all that are not polled yet. @param {number} tick */
-  frame(tick) {
-    if (this.#frame === undefined) {
-      this.#frame = { what: "frame", tick, merged: 1 };
-      this.push(this.#frame);
-    } else {
-      this.#frame.tick = tick;
-      this.#frame.merged += 1;
-    }
-  }
-
-  /** A new connection's frames have an event of their own. */
-  newConnection() {
-    this.#frame = undefined;
-  }
-
   /** A session that is over begins anew; `false` while its last events are unread. */
   reopen() {
     if (this.isEmpty) this.isOverflowed = false;
@@ -116,7 +97,6 @@ export class EventQueue {
 
   pop() {
     const event = this.#queue.shift();
-    if (event === this.#frame) this.#frame = undefined;
     if (event !== undefined && "body" in event) this.#bytes -= event.body.length;
     return event;
   }

@@ -31,16 +31,15 @@ function equal(a, b) {
 
 export class InputQueue {
   /** What the application wants to be in force; nothing before it said so. @type {Uint8Array | undefined} */
-  #held = undefined;
+  #held;
   /** @type {import("../message.js").StampedInput[]} */
   #waiting = [];
   /** The number of the next input. */
   #next = 0;
-  /** When `#waiting` may be sent. */
-  #due = 0;
-  #ready = false;
+  /** When what waits may be sent. */
+  due = Infinity;
   /** The last tick that an input was sent for, and when; nothing on a new time line. @type {{ tick: number, at: number } | undefined} */
-  #last = undefined;
+  #last;
   /** Whether the input in force has to be stamped. */
   isChanged = false;
 
@@ -69,31 +68,15 @@ export class InputQueue {
       back.body = body;
       return { sequence: back.sequence, tick: back.tick };
     }
-    this.#due = now;
+    this.due = Math.min(this.due, now);
     if (back === undefined && this.#last !== undefined && tick <= this.#last.tick) {
-      this.#due = this.#last.at + interval;
+      this.due = this.#last.at + interval;
       tick = Math.min(Math.max(this.#last.tick, tick + 1), TICK_MAX);
     }
-    this.check(now);
     const sequence = this.#next;
     this.#next = (this.#next + 1) >>> 0;
     this.#waiting.push({ sequence, tick, body });
     return { sequence, tick };
-  }
-
-  /** Time has passed. @param {number} now */
-  check(now) {
-    if (this.#due <= now) this.#ready = true;
-  }
-
-  /** Whether there is something to send. */
-  get isReady() {
-    return this.#ready && this.#waiting.length > 0;
-  }
-
-  /** When there will be something to send. */
-  get deadline() {
-    return !this.#ready && this.#waiting.length > 0 ? this.#due : undefined;
   }
 
   /**
@@ -103,18 +86,18 @@ export class InputQueue {
    * @returns {import("../message.js").StampedInput[]}
    */
   take(now) {
-    if (!this.isReady) return [];
+    if (this.due > now) return [];
     const batch = this.#waiting;
     this.#last = { tick: batch[batch.length - 1].tick, at: now };
     this.#waiting = [];
-    this.#ready = false;
+    this.due = Infinity;
     return batch;
   }
 
   /** What was on its way may not have arrived: the input in force has to be sent again. */
   lost() {
     this.#waiting = [];
-    this.#ready = false;
+    this.due = Infinity;
     this.isChanged = this.#held !== undefined;
   }
 

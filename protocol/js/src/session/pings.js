@@ -34,9 +34,7 @@ export class Pings {
   /** When something last came from the server. */
   #heard;
   /** When the connection is given up, if it is in doubt. @type {number | undefined} */
-  #giveUp = undefined;
-  /** Whether a ping is to be sent. */
-  isReady = true;
+  #giveUp;
 
   /** The connection was welcomed. @param {number} now */
   constructor(now) {
@@ -52,24 +50,26 @@ export class Pings {
 
   /** Time has passed; `false` if the connection is dead. @param {number} now */
   check(now) {
-    if (this.#next <= now) this.isReady = true;
     if (this.#giveUp !== undefined) return now < this.#giveUp;
     if (this.#heard + SILENCE_MAX <= now) {
       this.#giveUp = now + PROBE_TIMEOUT;
-      this.isReady = true;
+      this.#next = now;
     }
     return true;
   }
 
-  /** When {@link Pings.check} has something to do. */
-  get deadline() {
-    const silence = this.#giveUp ?? this.#heard + SILENCE_MAX;
-    return this.isReady ? silence : Math.min(silence, this.#next);
+  /** Whether a ping is to be sent. @param {number} now */
+  isReady(now) {
+    return this.#next <= now;
+  }
+
+  /** When there is something to do. */
+  get due() {
+    return Math.min(this.#giveUp ?? this.#heard + SILENCE_MAX, this.#next);
   }
 
   /** A ping is sent; gives its stamp. @param {number} now */
   send(now) {
-    this.isReady = false;
     this.#sent += 1;
     this.#next = now + (this.#sent < PING_BURST ? PING_BURST_INTERVAL : PING_INTERVAL);
     if (this.#unanswered.length === UNANSWERED_MAX) this.#unanswered.shift();

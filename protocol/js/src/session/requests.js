@@ -90,7 +90,7 @@ export class Requests {
   }
 
   /** When the next command times out. */
-  get deadline() {
-    return this.#open.size === 0 ? undefined : Math.min(...this.#open.values());
+  get due() {
+    return Math.min(...this.#open.values());
   }
 }

@@ -5,7 +5,7 @@
  * and the application's wishes go in, bytes, events and a deadline come out. Who
  * drives it owns the socket and
  *
- * - hands over what happens to it: `handleOpen`, `handleMessage`, `handleClose`, `handleLost`;
+ * - hands over what happens to it: `handleOpen`, `handleMessage`, `handleClose`;
  * - calls `handleTimeout` when `deadline` has come, after what came until then;
  * - sends what `pollTransmit` gives, each as one binary message, after every call;
  * - reads `pollEvent` until it gives nothing, at best after every message.
@@ -33,7 +33,7 @@
  * @module
  */
 
-import { CLOSE_BAD_MESSAGE, CLOSE_NORMAL, closeReason } from "../close.js";
+import { CLOSE_ABNORMAL, CLOSE_BAD_MESSAGE, CLOSE_NORMAL, closeReason } from "../close.js";
 import { Reader, Writer } from "../codec.js";
 import { eventTick } from "../frame.js";
 import { INPUT_BYTES_MAX } from "../limits.js";
@@ -81,15 +81,6 @@ export const HELLO_TIMEOUT = 5_000_000;
 /** The whole state is asked for at most once in this time. */
 export const REFRESH_INTERVAL = 2_000_000;
 
-/** What a server says that it must not, beside malformed bytes. Thrown inside the session only. */
-class Refused extends Error {
-  /** @param {SessionFault} code */
-  constructor(code) {
-    super(code);
-    this.code = code;
-  }
-}
-
 /** Faults after which the same would happen again. */
 const FINAL = ["version", "backlog"];
 
@@ -98,7 +89,7 @@ export class Session {
   #now;
   #seat;
   /** What this connection's Hello said, once it was sent. @type {{ at: number, applied: number | undefined } | undefined} */
-  #hello = undefined;
+  #hello;
   /** Whether this connection's first frame, which is full, is still to come. */
   #awaitsWhole = true;
   #inputs = new InputQueue();
@@ -121,17 +112,17 @@ export class Session {
   /** @type {Phase} */
   phase = { is: "ended" };
   /** The schema of the server's messages, once it was described. @type {Schema | undefined} */
-  schema = undefined;
+  schema;
   /** The state of the room; nothing before the first Welcome. @type {Mirror | undefined} */
-  mirror = undefined;
+  mirror;
   /** The room's time; nothing before the first Welcome. @type {Timeline | undefined} */
-  timeline = undefined;
+  timeline;
   /** The number of this player's seat, known to all in the room. @type {number | undefined} */
-  player = undefined;
+  player;
   /** The name of the game. @type {string | undefined} */
-  game = undefined;
+  game;
   /** The number of the last input that the server has used, as of the last frame. @type {number | undefined} */
-  processed = undefined;
+  processed;
   /** What happened, in numbers that only grow. */
   counters = { frames: 0, framesMerged: 0, resumes: 0, diverged: 0, eventsDropped: 0, strays: 0 };
 
@@ -264,17 +255,18 @@ export class Session {
     this.phase = { is: "greeting", until: now + HELLO_TIMEOUT };
   }
 
-  /** The server closed the socket, with the code and text of its close frame. @param {number} code @param {string} text @param {number} now */
+  /**
+   * The socket is closed, with the code and text of the server's close frame; 1006 if
+   * there was none, as it failed, ended, or could not be opened.
+   *
+   * @param {number} code
+   * @param {string} text
+   * @param {number} now
+   */
   handleClose(code, text, now) {
     this.#at(now);
     const reason = closeReason(code, text);
-    this.#end({ kind: "server", reason }, reason.advice, 0);
-  }
-
-  /** The socket failed, ended without a close frame, or could not be opened. @param {number} now */
-  handleLost(now) {
-    this.#at(now);
-    this.#end({ kind: "lost" }, "resume", 0);
+    this.#end(code === CLOSE_ABNORMAL ? { kind: "lost" } : { kind: "server", reason }, reason.advice, 0);
   }
 
   /** Does what is due. @param {number} now */
@@ -294,8 +286,6 @@ export class Session {
     for (const id of this.#requests.expired(now)) {
       this.#events.push({ what: "reply", id, outcome: { is: "timed_out" } });
     }
-    this.#acks.check(now);
-    this.#inputs.check(now);
     if (!this.#pings.check(now)) this.#end({ kind: "silent" }, "resume", 0);
   }
 
@@ -309,12 +299,7 @@ export class Session {
     if (!this.#events.isEmpty) return this.#now;
     if ("until" in this.phase) return this.phase.until;
     if (this.phase.is !== "joined") return undefined;
-    return Math.min(
-      this.#acks.deadline ?? Infinity,
-      this.#inputs.deadline ?? Infinity,
-      this.#requests.deadline ?? Infinity,
-      this.#pings.deadline,
-    );
+    return Math.min(this.#acks.due, this.#inputs.due, this.#requests.due, this.#pings.due);
   }
 
   // ----------------------------------------------------------------- what is to be sent
@@ -349,18 +334,18 @@ export class Session {
       return;
     }
     // First what is worth less the later it goes.
-    if (this.#pings.isReady) writePing(w, this.#pings.send(this.#now));
+    if (this.#pings.isReady(this.#now)) writePing(w, this.#pings.send(this.#now));
     else if (!this.#sendInputs(w) && !this.#sendWishes(w)) this.#requests.send(w);
   }
 
   /** Inputs and the acknowledgement, or either. @param {Writer} w */
   #sendInputs(w) {
-    if (!this.#acks.isReady && !this.#inputs.isReady) return false;
+    if (this.#acks.due > this.#now && this.#inputs.due > this.#now) return false;
     // Neither is before this connection's first frame.
     const applied = this.mirror?.tick;
     if (applied === undefined) return false;
     writeInputs(w, applied, this.#inputs.take(this.#now));
-    this.#acks.sent();
+    this.#acks.due = Infinity;
     return true;
   }
 
@@ -437,7 +422,7 @@ export class Session {
     try {
       return read();
     } catch (error) {
-      if (!(error instanceof Malformed || error instanceof Refused)) throw error;
+      if (!(error instanceof Malformed)) throw error;
       this.#reject(error.code);
       return undefined;
     }
@@ -458,7 +443,7 @@ export class Session {
     if (message.tag === "welcome") this.#welcomed(message);
     else if (message.tag === "bye") this.#dismissed(message);
     else if (message.tag === "moved") this.#moved(message);
-    else throw new Refused("before_welcome");
+    else throw new Malformed("before_welcome");
   }
 
   /** A message after it. @param {Uint8Array} bytes */
@@ -469,7 +454,7 @@ export class Session {
       case "frame":
         return this.#frame(message);
       case "welcome":
-        throw new Refused("unexpected_welcome");
+        throw new Malformed("unexpected_welcome");
       case "reply":
         return this.#reply(message);
       case "chat":
@@ -490,13 +475,13 @@ export class Session {
   /** @param {Welcome} welcome */
   #welcomed(welcome) {
     const said = this.#hello;
-    if (said === undefined) throw new Refused("unexpected_welcome");
-    if (welcome.version !== VERSION) throw new Refused("version");
+    if (said === undefined) throw new Malformed("unexpected_welcome");
+    if (welcome.version !== VERSION) throw new Malformed("version");
     // Even if the rest is of no use: the token that Hello named is spent.
     this.#seat.token = welcome.token;
     const other = this.#otherSchema(welcome);
     const resumed = welcome.baseline !== undefined;
-    if (resumed && (other !== undefined || said.applied !== welcome.baseline)) throw new Refused("bad_baseline");
+    if (resumed && (other !== undefined || said.applied !== welcome.baseline)) throw new Malformed("bad_baseline");
     if (other !== undefined) {
       this.schema = other;
       this.mirror = undefined;
@@ -516,7 +501,6 @@ export class Session {
     this.#askRefresh &&= resumed;
     this.counters.resumes += resumed ? 1 : 0;
     this.phase = { is: "joined" };
-    this.#events.newConnection();
     this.#events.push({ what: "joined", player: welcome.player, resumed });
     this.#stampInput();
   }
@@ -524,8 +508,8 @@ export class Session {
   /** The server's schema, if it is another than the one that is known. @param {Welcome} welcome @returns {Schema | undefined} */
   #otherSchema({ schema, descriptor }) {
     if (this.schema?.hash === schema) return undefined;
-    if (descriptor === undefined) throw new Refused("no_descriptor");
-    if (hashOf(descriptor) !== schema) throw new Refused("bad_descriptor");
+    if (descriptor === undefined) throw new Malformed("no_descriptor");
+    if (hashOf(descriptor) !== schema) throw new Malformed("bad_descriptor");
     return readDescriptor(descriptor);
   }
 
@@ -554,7 +538,7 @@ export class Session {
   #frame(frame) {
     if (!frame.full && this.#awaitsWhole) throw new Malformed("mirror.NoBaseline");
     const { mirror } = this;
-    if (mirror === undefined || this.timeline === undefined) throw new Refused("before_welcome");
+    if (mirror === undefined || this.timeline === undefined) throw new Malformed("before_welcome");
     const { from, tick, hashAgrees } = mirror.apply(frame);
     if (!this.#awaitsWhole && from !== undefined && tick < from) this.#restart(this.timeline);
     const { playhead, lead, clock } = this.timeline;
@@ -570,7 +554,7 @@ export class Session {
       this.counters.diverged += 1;
       this.refresh(this.#now);
     }
-    this.#events.frame(tick);
+    this.#events.push({ what: "frame", tick });
     this.#gameEvents(frame, tick);
     this.#stampInput();
   }

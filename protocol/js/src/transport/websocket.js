@@ -63,6 +63,7 @@ export function webSockets(WebSocketClass) {
 export async function platformSockets() {
   const { WebSocket } = globalThis;
   if (WebSocket !== undefined) return webSockets(WebSocket);
-  const { openNodeSocket } = await import("./node.js");
+  // By its address, so that bundles for browsers need not have it.
+  const { openNodeSocket } = await import(new URL("./node.js", import.meta.url).href);
   return openNodeSocket;
 }

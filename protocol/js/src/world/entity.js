@@ -30,7 +30,7 @@ export class Entity {
   #at;
   #isHere = true;
   /** @type {View | undefined} */
-  #view = undefined;
+  #view;
 
   /**
    * @param {import("./table.js").Table<any>} table

@@ -20,10 +20,8 @@ export class Listeners {
    * @returns {() => void} what takes it away again
    */
   add(listener) {
-    // Another function each time, so that one can be added twice.
-    const own = (/** @type {A} */ ...args) => listener(...args);
-    this.#all.add(own);
-    return () => void this.#all.delete(own);
+    this.#all.add(listener);
+    return () => void this.#all.delete(listener);
   }
 
   /** Calls all of them. @param {A} args */

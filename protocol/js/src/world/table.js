@@ -69,17 +69,17 @@ export class Table {
   #name;
   #playing;
   /** @type {TableRows | undefined} */
-  #rows = undefined;
+  #rows;
   /** By row; only those that somebody asked for. @type {(Entity | undefined)[]} */
   #entities = [];
   #Entity = Entity;
   #View = View;
   /** @type {Fields | undefined} */
-  #fields = undefined;
+  #fields;
   /** @type {TableSchema | undefined} */
-  #schema = undefined;
+  #schema;
   /** The rows' recent motion, once somebody has looked at a view. @type {Tracks | undefined} */
-  #tracks = undefined;
+  #tracks;
   /** @type {Listeners<[entity: T]>} */
   #added = new Listeners();
   /** @type {Listeners<[entity: T, fields: Fields]>} */

@@ -14,7 +14,7 @@ export class World {
   tables = new Map();
   #playing;
   /** @type {Mirror | undefined} */
-  #mirror = undefined;
+  #mirror;
   /** By the schema's index. @type {Table<any>[]} */
   #bound = [];
 
@@ -36,17 +36,15 @@ export class World {
    */
   follow(mirror, previous) {
     if (mirror !== this.#mirror) this.#bind(mirror);
-    const { count, tables, rows, whats, lows, highs, tick } = mirror.changes;
+    const { changes } = mirror;
     // What goes makes place for what comes.
-    for (let i = 0; i < count; i++) {
-      if (whats[i] > CHANGED) this.#bound[tables[i]].removed(rows[i], whats[i] === DEPARTED);
-    }
-    for (let i = 0; i < count; i++) {
-      if (whats[i] === ADDED) this.#bound[tables[i]].added(rows[i], tick);
-      else if (whats[i] === CHANGED && (lows[i] | highs[i]) !== 0) {
-        this.#bound[tables[i]].changed(rows[i], lows[i], highs[i], tick, previous);
-      }
-    }
+    changes.forEach((table, row, what) => {
+      if (what > CHANGED) this.#bound[table].removed(row, what === DEPARTED);
+    });
+    changes.forEach((table, row, what, low, high) => {
+      if (what === ADDED) this.#bound[table].added(row, changes.tick);
+      else if (what === CHANGED && (low | high) !== 0) this.#bound[table].changed(row, low, high, changes.tick, previous);
+    });
   }
 
   /** @param {Mirror} mirror */
