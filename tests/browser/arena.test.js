@@ -1,10 +1,12 @@
-/** Arena in real browsers: two players, a cut, a frozen tab, a slow link, all sizes and colours. */
+/** Arena in real browsers: two players, keys and thumbs, all sizes and colours. */
 
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
-import { startBrowser } from "./browser.js";
-import { enter, movedFrom, shipOf } from "./play.js";
+import { DESKTOP, PHONE, faults, startBrowser } from "./browser.js";
+import { crowd } from "./crowd.js";
+import { enter, movedFrom, pass, shipOf } from "./play.js";
 import { seat, startServer } from "./serve.js";
+import { shoot } from "./shots.js";
 
 /** @type {Awaited<ReturnType<typeof startServer>>} */
 let server;
@@ -49,4 +51,106 @@ test("two see each other fly, and talk", async () => {
   const eve = await enter(browser, server.url + room, "Eve");
   await eve.getByRole("log", { name: "Chat" }).getByText("Ada hello <b>Bob</b>").waitFor();
   await Promise.all([ada, bob, eve].map((page) => page.context().close()));
+});
+
+/** Whether the own ship burns its engine, as the server has it. @param {import("playwright-core").Page} page @param {boolean} burns */
+function waitForThrust(page, burns) {
+  return page.waitForFunction((burns) => {
+    const { room } = /** @type {any} */ (window).tickwire;
+    return [...room.ships].find((ship) => ship.player === room.player)?.thrust === burns;
+  }, burns);
+}
+
+test("who begins to write has let go of the ship", async () => {
+  const page = await enter(browser, server.url + (await newRoom({ rocks: 0 })), "Ada");
+  await page.keyboard.down("ArrowUp");
+  await waitForThrust(page, true);
+  await page.keyboard.press("Enter");
+  await waitForThrust(page, false);
+  await page.keyboard.press("Escape");
+  await page.keyboard.down("KeyW");
+  await waitForThrust(page, true);
+  await page.context().close();
+});
+
+test("a name can be changed, but not to another's", async () => {
+  const room = await newRoom({ rocks: 0 });
+  const page = await enter(browser, server.url + room, "Ada");
+  const others = await crowd(server.url, { room: room.slice(-32) }, 1);
+  await page.locator(".leaders", { hasText: "Grace" }).waitFor();
+  await page.getByRole("button", { name: "Name" }).click();
+  const dialog = page.getByRole("dialog", { name: "Your name" });
+  await dialog.getByRole("textbox").fill("grace");
+  await dialog.getByRole("button", { name: "Change" }).click();
+  await dialog.getByRole("alert").filter({ hasText: "somebody else has that name" }).waitFor();
+  assert.deepEqual(await faults(page), []);
+  await dialog.getByRole("textbox").fill("Augusta");
+  await dialog.getByRole("button", { name: "Change" }).click();
+  await page.locator(".leaders .own", { hasText: "Augusta" }).waitFor();
+  await others.leave();
+  await page.context().close();
+});
+
+test("a lost ship is explained, and replaced", async () => {
+  const room = await newRoom({ rocks: 64 });
+  const page = await enter(browser, server.url + room, "Ada");
+  await page.keyboard.down("ArrowUp");
+  await page.locator(".wait", { hasText: "Lost to a rock" }).waitFor();
+  await page.locator(".feed", { hasText: "Ada met a rock" }).waitFor();
+  assert.deepEqual(await faults(page), []);
+  await page.keyboard.up("ArrowUp");
+  await page.locator(".gauges:not([hidden])").waitFor();
+  await page.locator(".wait").waitFor({ state: "hidden" });
+  await page.context().close();
+});
+
+test("a thumb steers: the ship turns to where it pulls, and burns", async () => {
+  const page = await enter(browser, server.url + (await newRoom({ rocks: 0 })), "Ada", PHONE);
+  const before = await shipOf(page, "Ada");
+  assert.ok(before);
+  const session = await page.context().newCDPSession(page);
+  const touch = (/** @type {"touchStart" | "touchMove" | "touchEnd"} */ type, /** @type {{ x: number, y: number }[]} */ ...touchPoints) =>
+    session.send("Input.dispatchTouchEvent", { type, touchPoints });
+  await touch("touchStart", { x: 120, y: 600 });
+  await touch("touchMove", { x: 120, y: 540 });
+  // Up is three quarters of a turn.
+  await page.waitForFunction(() => {
+    const { room } = /** @type {any} */ (window).tickwire;
+    const ship = [...room.ships].find((ship) => ship.player === room.player);
+    return ship && Math.abs(ship.heading - 1.5 * Math.PI) < 0.2 && ship.thrust;
+  });
+  await movedFrom(page, "Ada", before, 60);
+  // The other thumb fires meanwhile.
+  const fire = await page.locator(".trigger").boundingBox();
+  assert.ok(fire);
+  await touch("touchStart", { x: 120, y: 540 }, { x: fire.x + fire.width / 2, y: fire.y + fire.height / 2 });
+  await page.waitForFunction(() => /** @type {any} */ (window).tickwire.room.shots.size > 0);
+  await touch("touchEnd");
+  await waitForThrust(page, false);
+  await page.context().close();
+});
+
+test("it can be used by everybody, in light and dark, on a desk and on a phone", async () => {
+  const { room } = await seat(server.url, { game: "arena", private: true, options: { rocks: 40 } });
+  const others = await crowd(server.url, { room }, 10);
+  for (const text of ["anybody near the big rock?", "on my way", "mind the seam"]) others.rooms[0].chat.send(text);
+  for (const [size, options] of Object.entries({ desktop: DESKTOP, phone: PHONE })) {
+    for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
+      const page = await enter(browser, `${server.url}/arena/#${room}`, "Ada", { ...options, colorScheme });
+      await page.keyboard.down("ArrowUp");
+      await pass(page, 60);
+      await shoot(page, `arena-${size}-${colorScheme}`);
+      assert.deepEqual(await faults(page), []);
+      if (size === "phone") await page.getByRole("button", { name: "Menu" }).click();
+      await page.getByRole("button", { name: "Network" }).click();
+      await page.locator(".facts dd").first().waitFor();
+      assert.deepEqual(await faults(page), []);
+      await shoot(page, `arena-${size}-${colorScheme}-network`);
+      await page.getByRole("button", { name: "Help" }).click();
+      assert.deepEqual(await faults(page), []);
+      await shoot(page, `arena-${size}-${colorScheme}-help`);
+      await page.context().close();
+    }
+  }
+  await others.leave();
 });

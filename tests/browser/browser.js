@@ -42,6 +42,14 @@ export async function startBrowser() {
       });
       return page;
     },
+    /** Stops the processes of all pages, as a system does with what nobody looks at; gives what wakes them. */
+    async freeze() {
+      const session = await browser.newBrowserCDPSession();
+      const { processInfo } = await session.send("SystemInfo.getProcessInfo");
+      const pages = processInfo.filter(({ type }) => type === "renderer").map(({ id }) => id);
+      for (const id of pages) process.kill(id, "SIGSTOP");
+      return () => pages.forEach((id) => process.kill(id, "SIGCONT"));
+    },
     /** @param {...RegExp} texts */
     expect(...texts) {
       expected = texts;

@@ -50,8 +50,31 @@ export async function movedFrom(page, name, from, units) {
   );
 }
 
-/** The number that a line of the network panel shows. @param {Page} page @param {string} name */
-export async function reading(page, name) {
-  const text = await page.locator(".panel").getByLabel(name, { exact: true }).first().innerText();
-  return Number.parseFloat(text);
+/** Waits until the page has seen so many ticks more. @param {Page} page @param {number} ticks */
+export async function pass(page, ticks) {
+  const from = await page.evaluate(() => /** @type {any} */ (window).tickwire.room.tick);
+  await page.waitForFunction((until) => /** @type {any} */ (window).tickwire.room.tick >= until, from + ticks);
+}
+
+/**
+ * Notes every number that lines of the network panel show from now on. Gives what reads them.
+ *
+ * @param {Page} page
+ * @param {...string} names of lines
+ */
+export async function watchPanel(page, ...names) {
+  await page.evaluate((names) => {
+    /** @type {Record<string, number[]>} */
+    const seen = Object.fromEntries(names.map((name) => [name, []]));
+    Object.assign(window, { seen });
+    const panel = document.querySelector(".panel");
+    const note = () => {
+      for (const label of panel?.querySelectorAll(".measure > :first-child, dt") ?? []) {
+        const value = Number.parseFloat(label.nextElementSibling?.textContent ?? "");
+        if (Number.isFinite(value)) seen[label.textContent ?? ""]?.push(value);
+      }
+    };
+    if (panel) new MutationObserver(note).observe(panel, { subtree: true, childList: true, characterData: true });
+  }, names);
+  return () => page.evaluate(() => /** @type {{ seen: Record<string, number[]> }} */ (/** @type {any} */ (window)).seen);
 }
