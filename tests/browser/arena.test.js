@@ -35,6 +35,8 @@ test("two see each other fly, and talk", async () => {
     enter(browser, server.url + room, "Bob"),
   ]);
   await bob.locator(".leaders", { hasText: "Ada" }).waitFor();
+  const sound = bob.getByRole("button", { name: "Sound" });
+  assert.equal(await sound.getAttribute("aria-pressed"), "false", "nobody asked for sound");
   const before = await shipOf(bob, "Ada");
   assert.ok(before);
   await ada.keyboard.down("ArrowUp");
@@ -141,12 +143,15 @@ test("it can be used by everybody, in light and dark, on a desk and on a phone",
       await pass(page, 60);
       await shoot(page, `arena-${size}-${colorScheme}`);
       assert.deepEqual(await faults(page), []);
-      if (size === "phone") await page.getByRole("button", { name: "Menu" }).click();
-      await page.getByRole("button", { name: "Network" }).click();
+      const press = async (/** @type {string} */ name) => {
+        if (size === "phone") await page.getByRole("button", { name: "Menu" }).click();
+        await page.getByRole("button", { name }).click();
+      };
+      await press("Network");
       await page.locator(".facts dd").first().waitFor();
       assert.deepEqual(await faults(page), []);
       await shoot(page, `arena-${size}-${colorScheme}-network`);
-      await page.getByRole("button", { name: "Help" }).click();
+      await press("Help");
       assert.deepEqual(await faults(page), []);
       await shoot(page, `arena-${size}-${colorScheme}-help`);
       await page.context().close();

@@ -72,10 +72,13 @@ test("the own ship does not jitter with 150 ms more on the way", async () => {
   const seen = await read();
   assert.ok(seen[age].length > 5 && seen[off].length > 5, JSON.stringify(seen));
   assert.ok(Math.min(...seen[age]) > 60, "the delay is there");
-  // It makes 11 units in a tick, and so about 6 in a picture.
-  assert.ok(Math.max(...seen[off]) < 3, `it is drawn evenly: ${seen[off]}`);
-  const wrong = seen[error].filter((units) => units > 0.5);
-  assert.ok(wrong.length <= seen[error].length / 5, `it is where the server has it: ${seen[error]}`);
+  // It makes 11 units in a tick. A machine that is busy otherwise may cost a tick here and there,
+  // which is made up for without a jump; a jitter would be all the time.
+  const most = (/** @type {number[]} */ values, /** @type {number} */ share) =>
+    values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) * share)];
+  assert.ok(most(seen[off], 0.8) < 1, `it is drawn evenly: ${seen[off]}`);
+  assert.ok(Math.max(...seen[off]) < 10, `it never jumps: ${seen[off]}`);
+  assert.ok(most(seen[error], 0.8) < 0.5, `it is where the server has it: ${seen[error]}`);
   await page.context().close();
 });
 

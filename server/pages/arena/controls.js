@@ -44,6 +44,11 @@ export class Controls {
     stage.addEventListener("pointerdown", (event) => event.pointerType === "touch" && this.#grab(event, stage));
     this.#fire.addEventListener("pointerdown", (event) => this.#press(event));
     stage.addEventListener("contextmenu", (event) => event.preventDefault());
+    // Thumbs are expected where there is nothing finer, and wherever one has come.
+    this.element.hidden = !matchMedia("(pointer: coarse)").matches;
+    window.addEventListener("pointerdown", (event) => {
+      if (event.pointerType === "touch") this.element.hidden = false;
+    });
   }
 
   /** Lets go of everything. */

@@ -66,10 +66,13 @@ export class Shell {
     this.plan = plan;
     this.chat = new Chat((text) => this.#say(text), () => this.#focus.focus());
     const menu = element("nav", { class: "menu", "aria-label": "Menu" });
-    const opener = button("Menu", () => {
-      opener.setAttribute("aria-expanded", String(menu.classList.toggle("open")));
-    }, "quiet opener");
+    const open = (/** @type {boolean} */ it) => {
+      menu.classList.toggle("open", it);
+      opener.setAttribute("aria-expanded", String(it));
+    };
+    const opener = button("Menu", () => open(!menu.classList.contains("open")), "quiet opener");
     opener.setAttribute("aria-expanded", "false");
+    this.items.addEventListener("click", () => open(false));
     this.chat.toggle.classList.add("chat-toggle");
     this.items.append(
       element("a", { class: "button quiet", href: "/" }, "All games"),
