@@ -21,7 +21,7 @@ import { View } from "./view.js";
 
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
-/** @type {Shell<import("./types.js").Arena>} */
+/** @type {Shell<import("./schema.d.ts").Arena>} */
 const shell = new Shell({
   game: "arena",
   title: "Arena",

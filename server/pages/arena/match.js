@@ -53,8 +53,8 @@ export class Match {
   #uneven = 0;
 
   /**
-   * @param {import("./types.js").Room} room
-   * @param {import("/game/shell.js").Shell<import("./types.js").Arena>} shell
+   * @param {import("/game/shell.js").Room<import("./schema.d.ts").Arena>} room
+   * @param {import("/game/shell.js").Shell<import("./schema.d.ts").Arena>} shell
    * @param {Parts} parts
    */
   constructor(room, shell, parts) {
@@ -269,7 +269,7 @@ function seedOf({ slot, generation }) {
   return slot * 131 + generation;
 }
 
-/** A line of the leaderboard, free of its row. @param {import("./types.js").Score} score @returns {import("./types.js").Score} */
+/** A line of the leaderboard, free of its row. @param {import("./schema.d.ts").Score} score @returns {import("./schema.d.ts").Score} */
 function lineOf({ player, name, points, kills, deaths, away }) {
   return { player, name, points, kills, deaths, away };
 }

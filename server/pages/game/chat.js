@@ -15,7 +15,7 @@ export class Chat {
   #input = element("input", {
     class: "field",
     "aria-label": "Say something",
-    placeholder: "Enter to chat",
+    placeholder: matchMedia("(pointer: coarse)").matches ? "Say something" : "Enter to chat",
     maxlength: INPUT_CHARS_MAX,
     autocomplete: "off",
     enterkeyhint: "send",
