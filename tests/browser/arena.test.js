@@ -1,26 +1,15 @@
 /** Arena in real browsers: two players, keys and thumbs, all sizes and colours. */
 
 import assert from "node:assert/strict";
-import { after, afterEach, before, test } from "node:test";
-import { DESKTOP, PHONE, faults, startBrowser } from "./browser.js";
+import { test } from "node:test";
+import { testBed } from "./bed.js";
+import { DESKTOP, PHONE, faults } from "./browser.js";
 import { crowd } from "./crowd.js";
 import { enter, movedFrom, pass, shipOf } from "./play.js";
-import { seat, startServer } from "./serve.js";
+import { seat } from "./serve.js";
 import { shoot } from "./shots.js";
 
-/** @type {Awaited<ReturnType<typeof startServer>>} */
-let server;
-/** @type {Awaited<ReturnType<typeof startBrowser>>} */
-let browser;
-
-before(async () => {
-  [server, browser] = await Promise.all([startServer(["--origins", "*"]), startBrowser()]);
-});
-after(async () => {
-  await browser.stop();
-  await server.stop();
-});
-afterEach(() => assert.deepEqual(browser.complaints(), []));
+const { server, browser } = await testBed();
 
 /** The address of a new room, which nobody else is led to. @param {object} [options] of the room */
 async function newRoom(options = {}) {

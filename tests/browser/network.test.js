@@ -1,29 +1,18 @@
 /** Arena on bad connections: slow ones, one that is cut, and a page that was frozen. */
 
 import assert from "node:assert/strict";
-import { after, afterEach, before, test } from "node:test";
+import { test } from "node:test";
+import { testBed } from "./bed.js";
 import { startBrowser } from "./browser.js";
 import { crowd } from "./crowd.js";
 import { enter, movedFrom, pass, shipOf, watchPanel } from "./play.js";
 import { startProxy } from "./proxy.js";
-import { seat, startServer } from "./serve.js";
+import { seat } from "./serve.js";
 
 /** The most frames that a server has under way to a client: its credit. */
 const CREDIT_MAX = 16;
 
-/** @type {Awaited<ReturnType<typeof startServer>>} */
-let server;
-/** @type {Awaited<ReturnType<typeof startBrowser>>} */
-let browser;
-
-before(async () => {
-  [server, browser] = await Promise.all([startServer(["--origins", "*"]), startBrowser()]);
-});
-after(async () => {
-  await browser.stop();
-  await server.stop();
-});
-afterEach(() => assert.deepEqual(browser.complaints(), []));
+const { server, browser } = await testBed();
 
 /** A room without rocks, that nobody else is led to. */
 async function newRoom() {
@@ -71,11 +60,11 @@ test("the own ship does not jitter with 150 ms more on the way", async () => {
   }
   const seen = await read();
   assert.ok(seen[age].length > 5 && seen[off].length > 5, JSON.stringify(seen));
-  assert.ok(Math.min(...seen[age]) > 60, "the delay is there");
-  // It makes 11 units in a tick. A machine that is busy otherwise may cost a tick here and there,
-  // which is made up for without a jump; a jitter would be all the time.
   const most = (/** @type {number[]} */ values, /** @type {number} */ share) =>
     values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) * share)];
+  assert.ok(most(seen[age], 0.5) > 60, `the delay is there: ${seen[age]}`);
+  // It makes 11 units in a tick. A machine that is busy otherwise may cost a tick here and there,
+  // which is made up for without a jump; a jitter would be all the time.
   assert.ok(most(seen[off], 0.8) < 1, `it is drawn evenly: ${seen[off]}`);
   assert.ok(Math.max(...seen[off]) < 10, `it never jumps: ${seen[off]}`);
   assert.ok(most(seen[error], 0.8) < 0.5, `it is where the server has it: ${seen[error]}`);
