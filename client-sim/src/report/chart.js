@@ -47,6 +47,7 @@ function trim(value) {
 class Chart {
   constructor(title, note, series) {
     this.series = series;
+    this.box = null;
     this.legend = node("div", { class: "legend" });
     for (const { name, color } of series) {
       const dot = node("span", { class: "dot", style: `background:var(${color})` });
@@ -95,7 +96,8 @@ class Chart {
     this.tip.style.opacity = 1;
     const place = x > width / 2 ? x - this.tip.offsetWidth - 2 : x + 28;
     this.tip.style.left = `${Math.max(4, place)}px`;
-    this.tip.style.top = `${this.svg.offsetTop + 6}px`;
+    const above = this.svg.getBoundingClientRect().top - this.root.getBoundingClientRect().top;
+    this.tip.style.top = `${above + 6}px`;
   }
 
   leave() {
@@ -165,10 +167,18 @@ class TimeChart extends Chart {
     const { left, right } = this.box;
     const x = event.clientX - this.svg.getBoundingClientRect().left;
     const second = Math.floor(((x - left) / (right - left)) * this.seconds);
-    if (second < 0 || second >= this.seconds) return this.leave();
+    if (!(second >= 0) || second >= this.seconds) return this.leave();
     const values = this.series.map(({ name, values }) => `${name} ${short(values[second], this.unit)}`);
     this.show(this.at(second), [`second ${second + 1}`, ...values]);
   }
+}
+
+// Shorter times are shown as this long: eighths of a doubling from a millisecond on.
+const SHORTEST = -32;
+
+// A length of time.
+function length(ms) {
+  return ms >= 1000 ? `${trim(ms / 1000)} s` : `${trim(ms)} ms`;
 }
 
 // How often each length of time was: the x axis doubles, the y axis is a share.
@@ -177,17 +187,21 @@ class Histogram extends Chart {
     super(title, note, series.filter(({ buckets }) => buckets.length > 0));
     this.shares = this.series.map(({ buckets }) => {
       const total = buckets.reduce((sum, [, count]) => sum + count, 0);
-      return buckets.map(([upper, count]) => [upper, count / total, count]);
+      const parts = new Map();
+      for (const [upper, count] of buckets) {
+        const eighth = Math.max(SHORTEST, Math.round(Math.log2(upper) * 8));
+        parts.set(eighth, (parts.get(eighth) ?? 0) + count);
+      }
+      return [...parts].map(([eighth, count]) => [eighth, count / total, count]);
     });
   }
 
   draw() {
     this.begin(46);
     if (this.series.length === 0) return this.rows(1, "%");
-    const uppers = this.shares.flat().map(([upper]) => upper);
-    // What hardly ever was does not squeeze the rest.
-    this.low = Math.log2(Math.min(...uppers)) - 0.25;
-    this.high = Math.log2(Math.max(...uppers)) + 0.125;
+    const logs = this.shares.flat().map(([eighth]) => eighth / 8);
+    this.low = Math.min(...logs) - 0.25;
+    this.high = Math.max(...logs) + 0.125;
     if (this.high - this.low < 2) { this.low -= 0.8; this.high += 0.8; }
     const most = Math.max(...this.shares.flat().map(([, share]) => share));
     const step = niceStep(most, 4);
@@ -195,14 +209,20 @@ class Histogram extends Chart {
     this.rows(top, "%");
     const { left, right, top: high, bottom } = this.box;
     this.at = (log) => left + ((log - this.low) / (this.high - this.low)) * (right - left);
-    const every = Math.max(1, Math.ceil((this.high - this.low) / ((right - left) / 62)));
-    for (let log = Math.ceil(this.low); log <= this.high; log += every) {
-      const ms = 2 ** log;
-      this.add("text", { x: this.at(log), y: bottom + 15, "text-anchor": "middle" }, short(ms, "ms"));
+    const room = (right - left) / (this.high - this.low);
+    // A decade is 3.3 doublings: more labels where there is room for them.
+    const marks = room > 50 ? [1, 2, 5] : room > 36 ? [1, 3] : [1];
+    for (let decade = -2; decade <= 6; decade += 1) {
+      for (const ms of marks.map((mark) => mark * 10 ** decade)) {
+        const log = Math.log2(ms);
+        if (log < this.low || log > this.high) continue;
+        this.add("line", { x1: this.at(log), x2: this.at(log), y1: bottom, y2: bottom + 4, class: "axis" });
+        this.add("text", { x: this.at(log), y: bottom + 16, "text-anchor": "middle" }, length(ms));
+      }
     }
     this.series.forEach(({ color }, index) => {
-      for (const [upper, share] of this.shares[index]) {
-        const log = Math.log2(upper);
+      for (const [eighth, share] of this.shares[index]) {
+        const log = eighth / 8;
         const x = this.at(log - 0.125);
         const width = Math.max(1, this.at(log) - x - 1);
         const height = Math.max(1.5, ((bottom - high) * share) / top);
@@ -217,11 +237,12 @@ class Histogram extends Chart {
     const x = event.clientX - this.svg.getBoundingClientRect().left;
     if (x < left || x > right) return this.leave();
     const log = this.low + ((x - left) / (right - left)) * (this.high - this.low);
-    const eighth = Math.ceil(log * 8) / 8;
+    const eighth = Math.ceil(log * 8);
     const lines = this.series.map(({ name }, index) => {
-      const found = this.shares[index].find(([upper]) => Math.abs(Math.log2(upper) - eighth) < 0.05);
+      const found = this.shares[index].find(([upper]) => upper === eighth);
       return `${name} ${found ? `${short(found[1], "%")} (${found[2]})` : "0"}`;
     });
-    this.show(this.at(eighth - 0.0625), [`${short(2 ** (eighth - 0.125), "ms")} to ${short(2 ** eighth, "ms")}`, ...lines]);
+    const from = eighth <= SHORTEST ? "up" : length(2 ** ((eighth - 1) / 8));
+    this.show(this.at((eighth - 0.5) / 8), [`${from} to ${length(2 ** (eighth / 8))}`, ...lines]);
   }
 }

@@ -102,6 +102,50 @@ pub(crate) fn value(report: &Value, path: &str) -> Option<f64> {
 mod tests {
     use super::*;
 
+    /// The keys that the documentation explains, with braces expanded.
+    fn documented() -> Vec<String> {
+        let page = include_str!("../../../docs/SWARM.md");
+        let table = page.split("| key | what |").nth(1).unwrap();
+        let lines = table.lines().skip(2).take_while(|line| line.starts_with('|'));
+        lines.flat_map(|line| expand(line.split('`').nth(1).unwrap())).collect()
+    }
+
+    /// `a.{b,c}` is `a.b` and `a.c`.
+    fn expand(text: &str) -> Vec<String> {
+        let Some((before, rest)) = text.split_once('{') else { return vec![text.to_owned()] };
+        let (choices, after) = rest.split_once('}').unwrap();
+        let all = choices.split(',').map(|choice| format!("{before}{choice}{after}"));
+        all.flat_map(|one| expand(&one)).collect()
+    }
+
+    /// The places of a report: maps whose keys are not ours are one place.
+    fn places(place: &str, value: &Value, all: &mut Vec<String>) {
+        let open = ["error_texts", "hostile.closed_by_code", "config.room_options"];
+        match value {
+            Value::Object(parts) if !open.contains(&place) => {
+                for (name, part) in parts {
+                    let dot = if place.is_empty() { "" } else { "." };
+                    places(&format!("{place}{dot}{name}"), part, all);
+                }
+            }
+            _ => all.push(place.to_owned()),
+        }
+    }
+
+    #[test]
+    fn the_documentation_has_every_key_and_no_other() {
+        let mut report = Report::default();
+        for (_, name) in crate::tally::Failure::ALL {
+            report.errors.insert(name.to_owned(), 0);
+        }
+        let mut all = Vec::new();
+        places("", &serde_json::to_value(report).unwrap(), &mut all);
+        let mut documented = documented();
+        all.sort();
+        documented.sort();
+        assert_eq!(documented, all);
+    }
+
     fn find(name: &str) -> Key {
         keys().into_iter().find(|key| key.name == name).unwrap()
     }

@@ -118,7 +118,9 @@ function charts() {
 }
 
 function percentiles() {
-  const head = node("tr", {}, ...["", "p50", "p90", "p99", "p99.9", "longest", "count"].map((text) => node("th", {}, text)));
+  // On a phone there is room for three of them.
+  const wide = { p90: "wide", "p99.9": "wide", count: "wide" };
+  const head = node("tr", {}, ...["", "p50", "p90", "p99", "p99.9", "longest", "count"].map((text) => node("th", { class: wide[text] }, text)));
   const body = node("tbody");
   for (const [key, name, count] of [["healthy", "Healthy bots", "healthy"], ["faulty", "Bots with a fault", "faulty"]]) {
     if (runs.every((run) => run.bots[count] === 0)) continue;
@@ -128,8 +130,9 @@ function percentiles() {
       runs.forEach((run, index) => {
         const times = run[key][measure];
         if (times.count === 0) return;
-        const cells = ["p50", "p90", "p99", "p999", "max"].map((at) => node("td", { class: "num" }, time(times[at]).join(" ")));
-        body.append(node("tr", {}, node("th", {}, two ? dot(RUN_COLORS[index]) : null, title), ...cells, node("td", { class: "num" }, short(times.count))));
+        const cells = ["p50", "p90", "p99", "p999", "max"].map((at) =>
+          node("td", { class: at === "p90" || at === "p999" ? "num wide" : "num" }, time(times[at]).join(" ")));
+        body.append(node("tr", {}, node("th", {}, two ? dot(RUN_COLORS[index]) : null, title), ...cells, node("td", { class: "num wide" }, short(times.count))));
       });
     }
   }

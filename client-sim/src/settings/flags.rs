@@ -280,6 +280,22 @@ mod tests {
     }
 
     #[test]
+    fn the_documentation_has_every_flag_and_no_other() {
+        let page = include_str!("../../../docs/SWARM.md");
+        let table = page.split("| flag | what |").nth(1).unwrap();
+        let lines = table.lines().skip(2).take_while(|line| line.starts_with('|'));
+        let words = lines.filter_map(|line| line.split(['`', ' ']).find(|it| it.starts_with("--")));
+        let mut documented: Vec<String> = words.map(|word| word[2..].to_owned()).collect();
+        let command = Arguments::command();
+        let flags = command.get_arguments().filter_map(|flag| flag.get_long());
+        let own = flags.filter(|flag| !["help", "version"].contains(flag));
+        let mut all: Vec<String> = own.map(str::to_owned).collect();
+        documented.sort();
+        all.sort();
+        assert_eq!(documented, all);
+    }
+
+    #[test]
     fn the_flags_are_consistent() {
         Arguments::command().debug_assert();
     }
