@@ -23,7 +23,7 @@ struct Water {
 }
 
 /// A player's fish.
-#[derive(Entity, Default)]
+#[derive(Entity, Clone, PartialEq, Default)]
 struct Fish {
     player: u32,
     #[net(min = -100, max = 100, step = 0.125, motion)]
@@ -35,7 +35,7 @@ struct Fish {
 }
 
 /// Where to swim.
-#[derive(Message, Default)]
+#[derive(Message, Clone, PartialEq, Default)]
 struct Swim {
     #[net(min = -1, max = 1, step = 0.25)]
     x: f32,
@@ -45,7 +45,7 @@ struct Swim {
     mood: Mood,
 }
 
-#[derive(Value, Default)]
+#[derive(Value, Clone, PartialEq, Default)]
 enum Mood {
     #[default]
     Calm,
@@ -54,11 +54,11 @@ enum Mood {
     },
 }
 
-#[derive(Message, Default)]
+#[derive(Message, Clone, PartialEq, Default)]
 struct Nothing {}
 
 /// Somebody splashed.
-#[derive(Message)]
+#[derive(Message, Clone, PartialEq)]
 struct Splash {
     player: u32,
 }
@@ -108,7 +108,7 @@ impl Game for Pond {
                 fish.y = (fish.y + swim.y).clamp(-100.0, 100.0);
             }
             if swim.splash == Some(0) {
-                cx.emit(Splash { player: player.0 });
+                cx.events.emit(Splash { player: player.0 });
             }
         }
     }

@@ -211,15 +211,32 @@ pub(crate) struct Second {
 pub(crate) struct Gauges {
     /// Bots that are in their rooms.
     pub(crate) connected: u64,
+    /// Those of them that are healthy.
+    pub(crate) healthy: u64,
     /// Bots that were in their rooms at some time.
     pub(crate) ever: u64,
     /// Bots that hang.
     pub(crate) stalled: u64,
 }
 
+impl Gauges {
+    /// A bot came into its room, or is not there any more.
+    pub(crate) fn moved(&mut self, came: bool, healthy: bool) {
+        let healthy = u64::from(healthy);
+        if came {
+            self.connected += 1;
+            self.healthy += healthy;
+        } else {
+            self.connected -= 1;
+            self.healthy -= healthy;
+        }
+    }
+}
+
 impl AddAssign for Gauges {
     fn add_assign(&mut self, other: Gauges) {
         self.connected += other.connected;
+        self.healthy += other.healthy;
         self.ever += other.ever;
         self.stalled += other.stalled;
     }

@@ -156,7 +156,9 @@ fn a_server_that_is_killed_is_noted_and_the_report_written() {
     );
     assert_eq!(count(&report, "errors.lost"), 20, "{report}");
     assert!(count(&report, "errors.connect_failed") > 0, "they tried again: {report}");
-    assert!(report["verdict"].to_string().contains("20 of 20 bots were not in their rooms"));
+    assert!(
+        report["verdict"].to_string().contains("20 of 20 healthy bots were not in their rooms")
+    );
     // Who waits in vain is not left out: the gap since the last frame counts.
     let longest = report["healthy"]["frame_interval_ms"]["max"].as_f64().unwrap();
     let typical = report["healthy"]["frame_interval_ms"]["p50"].as_f64().unwrap();

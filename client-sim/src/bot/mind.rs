@@ -5,7 +5,9 @@
 
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::time::Duration;
 
+use tickwire_protocol::client::reconnect::Policy;
 use tickwire_protocol::client::session::Counters;
 use tickwire_protocol::client::{Cause, Config, Phase, Session, SessionEvent, Then};
 use tickwire_protocol::close::CloseReason;
@@ -20,6 +22,16 @@ use crate::plan::{BotPlan, Trouble};
 use crate::play::{Player, Rules};
 use crate::settings::Behaviour;
 use crate::tally::Failure;
+
+/// Bots come back sooner than a player's client would, and never give up: what a run shows
+/// is the server, not how patient its clients are.
+const POLICY: Policy = Policy {
+    delay_base: Duration::from_millis(250),
+    delay_cap: Duration::from_secs(2),
+    attempts_max: u32::MAX,
+    outage_max: Duration::MAX,
+    stable_after: Duration::from_secs(1),
+};
 
 /// What is to be done about the socket.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -116,6 +128,7 @@ impl Mind {
             let known = self.crew.rules.borrow().as_ref().map(|rules| rules.known.clone());
             let config = Config {
                 known,
+                policy: POLICY,
                 blind: !self.decodes,
                 ..Config::new(seat.address, seat.token, self.seed)
             };
@@ -382,10 +395,8 @@ impl Mind {
 
     fn set_connected(&mut self, connected: bool) {
         let gauges = &mut self.crew.tally.borrow_mut().gauges;
-        match (self.connected, connected) {
-            (false, true) => gauges.connected += 1,
-            (true, false) => gauges.connected -= 1,
-            _ => {}
+        if connected != self.connected {
+            gauges.moved(connected, !self.faulty);
         }
         gauges.ever += u64::from(connected && !self.ever);
         self.ever |= connected;

@@ -141,6 +141,7 @@ fn bots(findings: &Findings<'_>) -> Bots {
         rejoined: total.rejoined,
         left: total.left,
         connected_at_end: sum(|it| it.gauges.connected),
+        healthy_at_end: sum(|it| it.gauges.healthy),
         healthy: requested - faulty,
         faulty,
         decoding,
@@ -288,10 +289,15 @@ fn verdict(report: &Report) -> Vec<String> {
     let mut lines = Vec::new();
     let Report { generator, bots, hash, .. } = report;
     if generator.bottleneck {
+        // A thread that is late and not busy was kept from running.
+        let remedy = if generator.busy_max > BUSY_MAX {
+            "Try --decode sample:10%, more --threads, fewer --bots, or a machine of its own."
+        } else {
+            "Other programs took its time: give it a core of its own, or a machine."
+        };
         lines.push(format!(
             "The generator was the bottleneck: its busiest thread took up to {:.0}% of a core, and \
-             it was {:.1} ms late (p99). The times below are its own as much as the server's. Try \
-             --decode sample:10%, more --threads, fewer --bots, or a machine of its own.",
+             it was {:.1} ms late (p99). The times below are its own as much as the server's. {remedy}",
             generator.busy_max * 100.0,
             generator.late_ms_p99
         ));
@@ -312,10 +318,13 @@ fn verdict(report: &Report) -> Vec<String> {
             bots.requested
         ));
     }
-    let away = bots.connected.saturating_sub(bots.connected_at_end);
-    if away > 0 {
-        lines
-            .push(format!("{away} of {} bots were not in their rooms at the end.", bots.connected));
+    let away = bots.healthy.saturating_sub(bots.healthy_at_end);
+    // Who has only just arrived, or leaves now and then, is not missing.
+    if away > 0 && report.config.churn == "0%" && bots.arrived == bots.requested {
+        lines.push(format!(
+            "{away} of {} healthy bots were not in their rooms at the end.",
+            bots.healthy
+        ));
     }
     if bots.counting_only > 0 {
         lines.push(format!(

@@ -101,6 +101,7 @@ pub(crate) struct Bots {
     pub(crate) rejoined: u64,
     pub(crate) left: u64,
     pub(crate) connected_at_end: u64,
+    pub(crate) healthy_at_end: u64,
     pub(crate) healthy: u64,
     pub(crate) faulty: u64,
     pub(crate) decoding: u64,
