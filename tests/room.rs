@@ -430,6 +430,43 @@ fn chat_has_a_rate_and_a_bounded_memory() {
     assert_eq!(hall.room.counters().chat_dropped, 96);
 }
 
+#[test]
+fn a_crowd_that_speaks_at_once_costs_nobody_the_connection() {
+    let mut hall = hall();
+    let mut peers: Vec<_> = (1..=60).map(|seat| hall.join(seat)).collect();
+    hall.play(&mut peers.iter_mut().collect::<Vec<_>>());
+    for peer in &peers {
+        for _ in 0..5 {
+            hall.say(peer, ClientMessage::Chat { text: "x" }).unwrap();
+        }
+    }
+    hall.step();
+    assert_eq!(peers.iter().filter(|peer| peer.closed().is_some()).count(), 0);
+    let words = peers[0].control();
+    let lines = words.iter().filter(|word| word.starts_with("chat")).count() as u64;
+    assert_eq!(lines + hall.room.counters().chat_dropped, 300);
+    assert!((50..128).contains(&lines), "{lines}");
+}
+
+#[test]
+fn a_new_connection_of_a_player_may_not_say_more_than_the_old_one() {
+    let mut hall = hall();
+    let (mut bob, mut ada) = (hall.join(1), hall.join(2));
+    for _ in 0..10 {
+        for _ in 0..5 {
+            hall.say(&ada, ClientMessage::Chat { text: "x" }).unwrap();
+        }
+        for id in 0..20 {
+            hall.wish(&ada, id, Wish::Echo(1));
+        }
+        ada = hall.resume(2, ada).unwrap();
+    }
+    hall.play(&mut [&mut bob]);
+    let lines = bob.control().iter().filter(|word| word.starts_with("chat")).count();
+    assert_eq!((lines, hall.room.counters().chat_dropped), (5, 45));
+    assert_eq!(hall.room.counters().commands_refused, 180);
+}
+
 // ---- frames, credit and the slow ----
 
 #[test]

@@ -219,14 +219,12 @@ impl<G: Game> Room<G> {
     }
 }
 
-/// What a client may do that sends an input each tick, acknowledges ten times a
+/// What a client may say that sends an input each tick, acknowledges ten times a
 /// second, and catches up after four seconds without a way out.
 fn limits<G: Game>() -> Limits {
     let hz = G::TICK_HZ;
     Limits {
         messages: Limiter::new(4 * hz + 100, 2 * hz + 40),
         patience: Limiter::new(4 * hz + 100, hz),
-        commands: Limiter::new(20, 10),
-        chat: Limiter::new(5, 1),
     }
 }

@@ -72,13 +72,11 @@ pub(super) struct Client {
     pub(super) limits: Limits,
 }
 
-/// How often one connection may do what.
+/// How often one connection may say anything.
 pub(super) struct Limits {
     pub(super) messages: Limiter,
     /// What is taken from once `messages` is exhausted: then the connection ends.
     pub(super) patience: Limiter,
-    pub(super) commands: Limiter,
-    pub(super) chat: Limiter,
 }
 
 impl Client {

@@ -133,8 +133,8 @@ impl<G: Game> Room<G> {
         body: &[u8],
         now: Time,
     ) -> Result<(), Over> {
-        let Some(client) = self.client(from) else { return Ok(()) };
-        let outcome = if !client.limits.commands.take(now) {
+        let Some(seat) = self.seats.get_mut(from.seat) else { return Ok(()) };
+        let outcome = if !seat.commands.take(now) {
             Err(Refusal::new(Refusal::TOO_MANY, "too many requests"))
         } else if let Ok(command) = G::Command::decode(body) {
             self.game.command(&mut self.cx, player, command)
@@ -160,11 +160,13 @@ impl<G: Game> Room<G> {
     }
 
     fn say(&mut self, from: Joined, player: PlayerId, text: &str, now: Time) {
-        let Some(client) = self.client(from) else { return };
-        let granted = client.limits.chat.take(now);
+        let Some(seat) = self.seats.get_mut(from.seat) else { return };
+        let granted = seat.chat.take(now);
         let text = clean(text);
-        let said =
-            granted && !text.is_empty() && self.game.chat(&mut self.cx, player, &text).is_ok();
+        let said = granted
+            && !text.is_empty()
+            && self.chat.grant(now)
+            && self.game.chat(&mut self.cx, player, &text).is_ok();
         let name = self.cx.players.get(&player).map(|player| player.name.as_str());
         let (true, Some(name)) = (said, name) else {
             self.counters.chat_dropped += 1;

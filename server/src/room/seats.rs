@@ -21,6 +21,7 @@ use tickwire_protocol::{Scope, Time};
 use super::credit::Trail;
 use super::inbox::Inbox;
 use super::outbox::{Client, Reliable};
+use super::rate::Limiter;
 use super::{RoomFull, SeatId, SeatKey};
 use crate::game::PlayerId;
 
@@ -47,6 +48,9 @@ pub(super) struct Seat<I> {
     pub(super) wants: Rc<[Scope]>,
     pub(super) trail: Trail,
     pub(super) reliable: Reliable,
+    /// How often the player may ask and speak, on all connections together.
+    pub(super) commands: Limiter,
+    pub(super) chat: Limiter,
 }
 
 impl<I> Seat<I> {
@@ -130,6 +134,8 @@ impl<I: Clone + Default + PartialEq> Seats<I> {
             wants: Rc::new([]),
             trail: Trail::new(),
             reliable: Reliable::default(),
+            commands: Limiter::new(20, 10),
+            chat: Limiter::new(5, 1),
         };
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(Slot { generation: 0, seat: None });
