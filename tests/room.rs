@@ -8,10 +8,11 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use hall::{Hall, Peer, TICK, Taken, Wish, config, header};
-use tickwire::room::{AnyRoom, Failure, RoomConfig, RoomFull, RoomState, SeatId};
+use tickwire::room::{AnyRoom, Failure, Room, RoomConfig, RoomFull, RoomId, RoomState, SeatId};
 use tickwire_protocol::close::CloseReason;
 use tickwire_protocol::frame::Step;
 use tickwire_protocol::message::{ClientMessage, Hello, Inputs, VERSION};
+use tickwire_protocol::token::Token;
 use tickwire_protocol::{Scope, Tick, Time};
 
 fn hall() -> Hall {
@@ -76,6 +77,17 @@ fn tokens_are_good_once_and_for_their_seat() {
     assert_eq!(turned_away(1, Some(1), old), Some(CloseReason::BadMessage));
     assert_eq!(ada.closed(), None, "nobody else is concerned");
     assert_eq!(ada.token.unwrap().serial, 1);
+}
+
+#[test]
+fn tokens_say_nothing_of_the_seed_of_the_game() {
+    let nonce = |seed| {
+        let sign = Box::new(|token: &Token| token.to_text(&[0; 32]));
+        let now = Time::from_millis(0);
+        let room = Room::new(RoomId(5), seed, (), config(), sign, now).unwrap();
+        Hall { room, now }.join(1).token.unwrap().nonce
+    };
+    assert_eq!(nonce(1), nonce(2));
 }
 
 #[test]

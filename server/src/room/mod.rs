@@ -84,7 +84,8 @@ pub struct Room<G: Game> {
     /// Whether the window's events have had their frames.
     window_over: bool,
     chat: ChatLog,
-    /// For tokens; the game has a generator of its own.
+    /// For tokens. The game's own generator and its seed are no part of it: clients read
+    /// nonces, and must not foresee by them what the game rolls.
     nonces: Pcg64Mcg,
     /// The number of the next player.
     next_player: u32,
@@ -147,7 +148,7 @@ impl<G: Game> Room<G> {
             window: Window::default(),
             window_over: false,
             chat: ChatLog::new(config.chat_lines_max),
-            nonces: Pcg64Mcg::seed_from_u64(seed ^ id.0 as u64 ^ (id.0 >> 64) as u64),
+            nonces: Pcg64Mcg::seed_from_u64(id.0 as u64 ^ (id.0 >> 64) as u64),
             next_player: 1,
             connected: 0,
             began: now,
