@@ -131,6 +131,22 @@ async fn headers_that_trickle_or_never_come_are_cut_off_after_five_seconds() {
     assert!(!log::lines(&["headers_late"]).is_empty());
 }
 
+/// A client that asks and asks, and reads no answer.
+#[tokio::test(start_paused = true)]
+async fn who_takes_nothing_of_an_answer_is_cut_off_after_ten_seconds() {
+    simulated(config(), async |handle| {
+        let mut client = stream(&handle);
+        let begun = Instant::now();
+        let asking =
+            async { while client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.is_ok() {} };
+        guard(asking).await;
+        assert_eq!(begun.elapsed().as_secs(), 10);
+        counted(&handle, 1, |all| all.front.http_failed.of("response_stalled")).await;
+        assert_eq!(handle.connections(), 0);
+    })
+    .await;
+}
+
 /// Row 2.
 #[tokio::test]
 async fn too_many_headers_are_431() {

@@ -1,6 +1,7 @@
 //! HTTP/1 over one stream, with a deadline and a size for the headers.
 
 use std::error::Error;
+use std::io;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ pub struct HttpLimits {
     pub header_bytes_max: usize,
     /// Number of headers. More: 431.
     pub headers_max: usize,
+    /// Time that a peer may take nothing of a response. Then the connection is cut.
+    pub stall: Duration,
     /// Time that a peer which still sends is given to read the last response.
     pub linger: Duration,
 }
@@ -33,6 +36,7 @@ impl Default for HttpLimits {
             header_deadline: Duration::from_secs(5),
             header_bytes_max: 16 * 1024,
             headers_max: 64,
+            stall: Duration::from_secs(10),
             linger: Duration::from_secs(1),
         }
     }
@@ -48,9 +52,17 @@ pub(crate) fn http_cause(error: &hyper::Error) -> &'static str {
         "malformed"
     } else if error.is_incomplete_message() {
         "incomplete"
+    } else if is_stall(error) {
+        "response_stalled"
     } else {
         "failed"
     }
+}
+
+/// Whether the peer has taken nothing of a response for too long.
+fn is_stall(error: &hyper::Error) -> bool {
+    let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
+    cause.is_some_and(|cause| cause.kind() == io::ErrorKind::TimedOut)
 }
 
 /// Serves the requests of one stream until it ends or is upgraded. A handler that
@@ -91,7 +103,7 @@ where
         .header_read_timeout(limits.header_deadline)
         .max_header_size(limits.header_bytes_max)
         .max_headers(limits.headers_max)
-        .serve_connection(TokioIo::new(Linger::new(stream, limits.linger)), service)
+        .serve_connection(TokioIo::new(Linger::new(stream, limits)), service)
         .with_upgrades();
     let mut connection = pin!(connection);
     tokio::select! {

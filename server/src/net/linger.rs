@@ -3,7 +3,8 @@
 //! A socket that is dropped with unread bytes is reset, and a reset can overtake
 //! the answer: a peer that sent 64 KiB of headers would never read its 431. So
 //! shutting this stream down also reads, and throws away, what the peer sends
-//! until it stops; within a time and a number of bytes.
+//! until it stops; within a time and a number of bytes. And a write that the peer
+//! takes nothing of does not wait for ever.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::http::HttpLimits;
 use super::limits::LINGER_BYTES_MAX;
 
 /// Bytes that are thrown away at once.
@@ -23,6 +25,10 @@ pub(super) struct Linger<T> {
     stream: T,
     /// How long a shutdown waits for the peer.
     limit: Duration,
+    /// How long a write does.
+    stall: Duration,
+    /// The end of the write that waits.
+    stalled: Option<Pin<Box<Sleep>>>,
     /// Set when the write half is shut down.
     goodbye: Option<Goodbye>,
 }
@@ -34,12 +40,28 @@ struct Goodbye {
 }
 
 impl<T> Linger<T> {
-    pub(super) fn new(stream: T, limit: Duration) -> Self {
-        Self { stream, limit, goodbye: None }
+    pub(super) fn new(stream: T, limits: &HttpLimits) -> Self {
+        let HttpLimits { linger: limit, stall, .. } = *limits;
+        Self { stream, limit, stall, stalled: None, goodbye: None }
     }
 
     pub(super) fn into_inner(self) -> T {
         self.stream
+    }
+
+    /// What became of a write; an error if it has waited too long.
+    fn within_stall<R>(
+        &mut self,
+        written: Poll<io::Result<R>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<R>> {
+        if written.is_ready() {
+            self.stalled = None;
+            return written;
+        }
+        let stall = self.stall;
+        let end = self.stalled.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + stall)));
+        end.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
@@ -77,7 +99,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Linger<T> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.within_stall(written, cx)
     }
 
     fn poll_write_vectored(
@@ -85,7 +108,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Linger<T> {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.within_stall(written, cx)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -93,11 +117,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Linger<T> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        self.within_stall(flushed, cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Self { stream, limit, goodbye } = self.get_mut();
+        let Self { stream, limit, goodbye, .. } = self.get_mut();
         let goodbye = match goodbye {
             Some(goodbye) => goodbye,
             none => {
