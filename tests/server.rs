@@ -410,6 +410,19 @@ async fn a_player_comes_over_tls() {
 }
 
 #[tokio::test]
+async fn a_handshake_of_tls_takes_a_place() {
+    let files =
+        TlsFiles { certificates: "tests/tls/chain.pem".into(), key: "tests/tls/key.pem".into() };
+    let config = Config { tls: Some(files), connections_max: 1, ..config() };
+    let server = Running::start(config).await;
+    let _silent = server.raw().await;
+    guard(until(|| server.handle.connections() == 1)).await;
+    assert_eq!(server.raw().await.read_to_end().await, b"");
+    assert_eq!(server.handle.metrics().await.front.no_place, 1);
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_certificate_that_cannot_be_used_is_named() {
     let files = |certificates: &str, key: &str| {
         Some(TlsFiles { certificates: certificates.into(), key: key.into() })

@@ -92,10 +92,12 @@ impl Accept {
         let node = Arc::clone(node);
         #[cfg(feature = "tls")]
         if let Some(tls) = &self.tls {
+            // A handshake costs more than any answer: who has no place gets none.
+            let Some(place) = place(&node) else { return };
             let accepting = tls.accept(net::Portable::new(stream));
             connections.spawn(async move {
                 match timeout(TLS_WITHIN, accepting).await {
-                    Ok(Ok(stream)) => serve(node, stream).await,
+                    Ok(Ok(stream)) => serve_placed(node, stream, place).await,
                     Ok(Err(error)) => {
                         tracing::debug!(%error, "no TLS");
                         node.count(|front| front.http_failed.count("tls"));
@@ -118,15 +120,28 @@ fn of_one_connection(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }
 
+/// Counts a connection, and gives it a place if there is one.
+fn place(node: &Node) -> Option<Place> {
+    let place = node.place();
+    node.count(|front| {
+        front.accepted += 1;
+        front.no_place += u64::from(place.is_none());
+    });
+    place
+}
+
 /// Serves a stream until it ends or is its worker's.
 pub(super) async fn serve<T: Transport>(node: Arc<Node>, mut stream: T) {
-    node.count(|front| front.accepted += 1);
-    let Some(place) = node.place() else {
-        node.count(|front| front.no_place += 1);
-        // It is short: the kernel takes it whole, or the peer goes without.
-        let _ = timeout(Duration::from_secs(1), stream.write_all(NO_PLACE)).await;
-        return;
-    };
+    match place(&node) {
+        Some(place) => serve_placed(node, stream, place).await,
+        None => {
+            // It is short: the kernel takes it whole, or the peer goes without.
+            let _ = timeout(Duration::from_secs(1), stream.write_all(NO_PLACE)).await;
+        }
+    }
+}
+
+async fn serve_placed<T: Transport>(node: Arc<Node>, stream: T, place: Place) {
     let slot: UpgradeSlot<T> = Arc::default();
     let service = service_fn(|request| {
         let answer = http::answer(Arc::clone(&node), Arc::clone(&slot), request);
