@@ -48,9 +48,17 @@ pub(super) fn free(world: &Space, player: PlayerId, wish: &str) -> String {
     free.next().map(|name| name.trim_end().to_owned()).unwrap_or_default()
 }
 
-/// Whether a character shows nothing, or changes how others are shown.
+/// Whether a character shows nothing, or changes how others are shown: two names
+/// that differ only in such would look the same.
 fn is_hidden(c: char) -> bool {
-    let invisible = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
-        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}');
-    c.is_control() || invisible
+    let joins_or_turns = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(c, '\u{61c}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff0}'..='\u{fffb}');
+    let is_blank = matches!(c, '\u{ad}' | '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{2800}')
+        || matches!(
+            c,
+            '\u{17b4}' | '\u{17b5}' | '\u{3164}' | '\u{ffa0}' | '\u{1d173}'..='\u{1d17a}'
+        );
+    let varies_or_tags = matches!(c, '\u{180b}'..='\u{180f}' | '\u{fe00}'..='\u{fe0f}')
+        || matches!(c, '\u{e0000}'..='\u{e0fff}');
+    c.is_control() || joins_or_turns || is_blank || varies_or_tags
 }

@@ -417,7 +417,9 @@ fn names_are_short_visible_and_each_only_once() {
     assert_eq!(duel.rename(ada, "GRACE"), Ok("GRACE".to_owned()), "one's own name is free");
     assert_eq!(duel.rename(bob, "grace"), Err(NAME_TAKEN));
     assert_eq!(duel.rename(bob, " \t "), Err(NAME_EMPTY));
-    assert_eq!(duel.rename(bob, "a\u{202e}b"), Err(NAME_EMPTY));
+    for hidden in ['\u{202e}', '\u{ad}', '\u{61c}', '\u{3164}', '\u{fe0f}', '\u{e0041}'] {
+        assert_eq!(duel.rename(bob, &format!("gra{hidden}ce")), Err(NAME_EMPTY), "{hidden:?}");
+    }
     assert_eq!(duel.rename(bob, "seventeen letters"), Err(NAME_TOO_LONG));
     assert_eq!(duel.rename(bob, "sixteen žletters").as_deref(), Ok("sixteen žletters"));
     assert_eq!(duel.rename(PlayerId(99), "Nobody").as_deref(), Ok("Nobody"));
