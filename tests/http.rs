@@ -93,6 +93,10 @@ async fn a_body_that_is_not_good_names_its_field() {
         let (status, answer) = server.join(body.clone()).await;
         assert_eq!((status, error(&answer)), (400, (code, field)), "{body}");
     }
+    let (_, answer) =
+        server.join(json!({"game": "tally", "options": {"\u{1b}[2J\u{202e}x": 1}})).await;
+    let message = answer["message"].as_str().unwrap();
+    assert!(message.starts_with("unknown field `[2Jx`"), "what was sent comes back: {message:?}");
     let (status, answer) = server.join(json!({"game": "chess"})).await;
     assert_eq!((status, error(&answer)), (404, ("no_such_game", Some("game"))));
     let refused = json!({"game": "tally", "options": {"refuse": true}});

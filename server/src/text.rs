@@ -20,7 +20,8 @@ pub(crate) fn clean_reason(text: &str) -> String {
     clean_within(text, REASON_BYTES_MAX)
 }
 
-fn clean_within(text: &str, bytes_max: usize) -> String {
+/// A clean text of at most so many bytes.
+pub(crate) fn clean_within(text: &str, bytes_max: usize) -> String {
     let mut text = clean(text);
     text.truncate(text.floor_char_boundary(bytes_max));
     text

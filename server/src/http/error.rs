@@ -10,9 +10,12 @@ use serde::Serialize;
 
 use super::json;
 use crate::server::JoinRefused;
+use crate::text::clean_within;
 
 /// When to come back, after what passes by itself.
 const LATER: Duration = Duration::from_secs(5);
+/// Bytes of what a game says. It may repeat what the client sent, so it is cleaned.
+const WORDS_BYTES_MAX: usize = 512;
 
 /// The code of an error, for who counts them: an extension of its response.
 #[derive(Clone, Copy)]
@@ -84,9 +87,12 @@ impl From<JoinRefused> for ApiError {
             JoinRefused::TooManyRooms => ApiError::later("too_many_rooms", "there are too many"),
             JoinRefused::Overloaded => ApiError::later("overloaded", "the server is overloaded"),
             JoinRefused::Stopping => ApiError::stopping(),
-            JoinRefused::BadOptions(why) => ApiError::field("options", why),
+            JoinRefused::BadOptions(why) => {
+                ApiError::field("options", clean_within(&why, WORDS_BYTES_MAX))
+            }
             JoinRefused::Refused(refusal) => {
-                let error = ApiError::new(StatusCode::FORBIDDEN, "refused", refusal.text);
+                let words = clean_within(&refusal.text, WORDS_BYTES_MAX);
+                let error = ApiError::new(StatusCode::FORBIDDEN, "refused", words);
                 ApiError { field: Some("options"), ..error }
             }
             JoinRefused::Failed => {

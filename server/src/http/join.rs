@@ -22,6 +22,7 @@ use tokio::time::timeout;
 use super::error::ApiError;
 use super::json;
 use crate::server::{Node, Place, SEAT_TOKEN_FOR, Wish};
+use crate::text::clean_within;
 
 /// Bytes of a request's body. More: 413.
 const BODY_BYTES_MAX: usize = 16 * 1024;
@@ -105,7 +106,7 @@ fn wish(mut fields: Map<String, Value>) -> Result<Wish, ApiError> {
     };
     if let Some(unknown) = fields.keys().next() {
         // What a client sends is not for the terminals of others.
-        let shown: String = unknown.chars().filter(|char| !char.is_control()).take(64).collect();
+        let shown = clean_within(unknown, 64);
         return Err(ApiError::bad_request(format!("there is no field `{shown}`")));
     }
     let place = match (room, game) {
