@@ -76,7 +76,7 @@ test("a room that is full, gone or not named in full says so, and leads on", asy
 });
 
 test("a server that is away is said to be, until it is back", async () => {
-  const proxy = await startProxy(server.port);
+  const proxy = await startProxy(() => server.port);
   // How a browser calls it depends on where in a request it was cut.
   browser.expect(/Failed to load resource: net::ERR_/);
   const page = await browser.page();

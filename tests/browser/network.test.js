@@ -7,7 +7,7 @@ import { startBrowser } from "./browser.js";
 import { crowd } from "./crowd.js";
 import { enter, movedFrom, pass, shipOf, watchPanel } from "./play.js";
 import { startProxy } from "./proxy.js";
-import { seat } from "./serve.js";
+import { seat, startServer } from "./serve.js";
 
 /** The most frames that a server has under way to a client: its credit. */
 const CREDIT_MAX = 16;
@@ -21,7 +21,7 @@ async function newRoom() {
 }
 
 test("a player whose connection is cut comes back to the same ship", async () => {
-  const proxy = await startProxy(server.port);
+  const proxy = await startProxy(() => server.port);
   browser.expect(/WebSocket connection to .* failed/);
   const page = await enter(browser, `${proxy.url}/arena/#${await newRoom()}`, "Ada");
   const before = await page.evaluate(() => /** @type {any} */ (window).tickwire.room.player);
@@ -41,6 +41,35 @@ test("a player whose connection is cut comes back to the same ship", async () =>
   await movedFrom(page, "Ada", from, 60);
   await page.context().close();
   await proxy.stop();
+});
+
+test("after a restart of the server one plays on, in another room", async () => {
+  let serving = await startServer(["--origins", "*"]);
+  const proxy = await startProxy(() => serving.port);
+  browser.expect(/WebSocket connection to .* failed/, /Failed to load resource/);
+  const page = await enter(browser, `${proxy.url}/arena/`, "Ada");
+  const before = page.url();
+  await serving.stop();
+  await page.locator(".banner", { hasText: "Connection lost" }).waitFor();
+  serving = await startServer(["--origins", "*"]);
+  await page.waitForURL((url) => /#[0-9a-f]{32}$/.test(url.href) && url.href !== before);
+  await page.locator(".banner").waitFor({ state: "hidden" });
+  await page.locator(".leaders .own", { hasText: "Ada" }).waitFor();
+  const from = await shipOf(page, "Ada");
+  assert.ok(from);
+  await page.getByRole("button", { name: "Network" }).click();
+  await page.locator(".space").focus();
+  await page.keyboard.down("ArrowUp");
+  await movedFrom(page, "Ada", from, 150);
+  // It is drawn near where the server has it now, and not where it was in the other room.
+  const lead = page.locator(".facts dt", { hasText: "Own ship is ahead" }).locator("+ dd");
+  await page.waitForFunction((shown) => {
+    const units = Number.parseFloat(shown?.textContent ?? "");
+    return units > 0 && units < 150;
+  }, await lead.elementHandle());
+  await page.context().close();
+  await proxy.stop();
+  await serving.stop();
 });
 
 test("the own ship does not jitter with 150 ms more on the way", async () => {

@@ -3,14 +3,14 @@
 import { connect, createServer } from "node:net";
 import { once } from "node:events";
 
-/** @param {number} port of the server */
+/** @param {() => number} port of the server, now */
 export async function startProxy(port) {
   /** @type {Set<import("node:net").Socket>} */
   const sockets = new Set();
   let open = true;
   const listener = createServer((client) => {
     if (!open) return void client.resetAndDestroy();
-    const server = connect(port, "127.0.0.1");
+    const server = connect(port(), "127.0.0.1");
     for (const [from, to] of /** @type {const} */ ([[client, server], [server, client]])) {
       sockets.add(from);
       from.setNoDelay(true);

@@ -142,7 +142,12 @@ export class Match {
     parts.view.draw(scene, now / 1000);
     parts.radar.draw(scene, parts.view.palette, parts.view.seen, now);
     this.#readings(scene);
-    shell.show({ "Own ship off its path": `${this.#uneven.toFixed(2)} u` });
+    const ship = this.#ship;
+    const lead = scene.own && ship ? distance(ship, scene.own) : 0;
+    shell.show({
+      "Own ship off its path": `${this.#uneven.toFixed(2)} u`,
+      "Own ship is ahead": `${lead.toFixed(0)} u`,
+    });
   }
 
   /** Where in time controls made now will be used, in ticks with their fraction. */

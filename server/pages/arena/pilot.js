@@ -68,14 +68,16 @@ export class Pilot {
    * @param {number} now in milliseconds
    */
   frame(tick, ship, gear, position, now) {
+    // Another room, or this one from an earlier time: what was predicted means nothing.
+    const again = tick < this.#settled;
     this.#settled = tick;
     for (const born of this.ghosts.keys()) if (born <= tick) this.ghosts.delete(born);
-    if (!ship || !gear) {
+    if (again || !ship || !gear) {
       this.#predictor = null;
       this.#bodies.clear();
       this.ghosts.clear();
-      return 0;
     }
+    if (!ship || !gear) return 0;
     const state = stateOf(ship, gear);
     if (!this.#predictor) {
       this.#predictor = new Predictor({ step: this.#step, isSame }, tick, state);

@@ -49,8 +49,8 @@ export class Spent {
     return true;
   }
 
-  /** @param {number} tick shots born before are forgotten */
+  /** @param {number} tick shots of other times are forgotten */
   forget(tick) {
-    for (const born of this.#shots) if (born < tick - 2 * SHOT_TICKS) this.#shots.delete(born);
+    for (const born of this.#shots) if (Math.abs(tick - born) > 2 * SHOT_TICKS) this.#shots.delete(born);
   }
 }
