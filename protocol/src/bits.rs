@@ -12,46 +12,47 @@
 //! escape               `escape` zeros, and whatever the caller puts next
 //! ```
 //!
+//! Most codes are of small values with small orders: those are looked up.
+//!
 //! Nothing here allocates beyond the writer's own buffer, and the reader
 //! answers zeros past its end: callers ask [`BitReader::overrun`] once a record.
+
+use crate::chunk::escape;
 
 /// Writes bits to a growing buffer that it keeps between uses.
 #[derive(Debug, Default)]
 pub struct BitWriter {
-    /// Whole words that are done.
+    /// What is written, and room for one word more.
     bytes: Vec<u8>,
-    /// The word under way; bits at `used` and above are zero.
-    word: u64,
-    /// Bits of `word` in use, below 64.
-    used: u32,
+    /// How many of `bytes` are done.
+    done: usize,
+    /// The bits that do not fill a byte yet.
+    rest: Gather,
 }
 
 impl BitWriter {
     /// Forgets the contents, keeps the memory.
     pub fn clear(&mut self) {
-        self.bytes.clear();
-        self.word = 0;
-        self.used = 0;
+        self.done = 0;
+        self.rest = Gather::default();
     }
 
     /// How many bits were written.
     pub fn bits(&self) -> usize {
-        self.bytes.len() * 8 + self.used as usize
+        self.done * 8 + self.rest.used as usize
     }
 
     /// Writes the low `bits` of `value`, which has no other bits set.
     #[inline]
     pub fn put(&mut self, value: u64, bits: u32) {
-        debug_assert!(bits <= 64 && (bits == 64 || value >> bits == 0), "{value} in {bits} bits");
-        self.word |= value << self.used;
-        let used = self.used + bits;
-        if used < 64 {
-            self.used = used;
+        let mut gather = self.open();
+        if bits > ROOM {
+            gather.put(self, value & 0xFFFF_FFFF, 32);
+            gather.put(self, value >> 32, bits - 32);
         } else {
-            self.bytes.extend_from_slice(&self.word.to_le_bytes());
-            self.word = if self.used == 0 { 0 } else { value >> (64 - self.used) };
-            self.used = used - 64;
+            gather.put(self, value, bits);
         }
+        self.close(gather);
     }
 
     /// Writes one bit.
@@ -61,22 +62,28 @@ impl BitWriter {
     }
 
     /// Writes `value` with order `k`, or nothing: `false` says that it would
-    /// take `escape` or more zeros, and those zeros were written.
-    #[inline]
+    /// take `escape` or more zeros, and those zeros were written. `escape` is at
+    /// most 40 and `k` at most 24, so a value from 2^63 on always escapes.
     pub fn golomb(&mut self, value: u64, k: u32, escape: u32) -> bool {
-        let mut gather = Gather::default();
-        let fits = gather.golomb(self, value, k, escape);
-        gather.end(self);
-        fits
+        let sum = value.saturating_add(1 << k);
+        let q = 63 - sum.leading_zeros() - k;
+        if q >= escape {
+            self.put(0, escape);
+            return false;
+        }
+        let low = k + q;
+        self.put(1 << q, q + 1);
+        self.put(sum ^ (1 << low), low);
+        true
     }
 
     /// Writes whole bytes, at whatever bit the writer stands.
     pub fn slice(&mut self, bytes: &[u8]) {
-        let mut words = bytes.chunks_exact(8);
+        let mut words = bytes.chunks_exact(4);
         for word in &mut words {
-            let mut raw = [0; 8];
+            let mut raw = [0; 4];
             raw.copy_from_slice(word);
-            self.put(u64::from_le_bytes(raw), 64);
+            self.put(u32::from_le_bytes(raw).into(), 32);
         }
         for &byte in words.remainder() {
             self.put(u64::from(byte), 8);
@@ -85,66 +92,164 @@ impl BitWriter {
 
     /// Appends all that `other` holds.
     pub fn append(&mut self, other: &BitWriter) {
-        self.slice(&other.bytes);
-        self.put(other.word, other.used);
+        self.slice(&other.bytes[..other.done]);
+        self.put(other.rest.word, other.rest.used);
     }
 
     /// Pads with zeros to a whole byte and appends everything to `out`.
     pub fn finish(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.bytes);
-        let tail = self.used.div_ceil(8) as usize;
-        out.extend_from_slice(&self.word.to_le_bytes()[..tail]);
+        out.extend_from_slice(&self.bytes[..self.done]);
+        if self.rest.used > 0 {
+            out.push(self.rest.word as u8);
+        }
+    }
+
+    /// Lends the bits that do not fill a byte yet, to go on with them in
+    /// registers. [`BitWriter::close`] takes them back.
+    #[inline(always)]
+    pub(crate) fn open(&self) -> Gather {
+        self.rest
+    }
+
+    /// Takes gathered bits back.
+    #[inline(always)]
+    pub(crate) fn close(&mut self, mut gather: Gather) {
+        gather.flush(self);
+        self.rest = gather;
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        self.bytes.resize((self.bytes.len() * 2).max(64), 0);
     }
 }
 
-/// Gathers short codes in a register on their way to a writer: a row is mostly
-/// less than one word.
+/// Bits on their way to a writer, in registers: a row is mostly less than a word.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Gather {
+pub(crate) struct Gather {
+    /// Bits at `used` and above are zero.
     word: u64,
+    /// Below 8 after a flush, and below 64 always.
     used: u32,
 }
 
+/// Bits that always find room after a flush.
+const ROOM: u32 = 56;
+
 impl Gather {
-    /// Like [`BitWriter::put`].
+    /// Hands all whole bytes to the writer.
+    ///
+    /// Nothing that is not inlined may take the bits by reference: they would
+    /// be kept in memory everywhere else too.
     #[inline(always)]
-    pub fn put(&mut self, w: &mut BitWriter, value: u64, bits: u32) {
-        if self.used + bits > 64 {
-            w.put(self.word, self.used);
-            *self = Gather::default();
+    pub(crate) fn flush(&mut self, w: &mut BitWriter) {
+        loop {
+            if let Some(place) = w.bytes.get_mut(w.done..).and_then(|rest| rest.first_chunk_mut()) {
+                *place = self.word.to_le_bytes();
+                break;
+            }
+            w.grow();
+        }
+        w.done += (self.used >> 3) as usize;
+        self.word >>= self.used & 56;
+        self.used &= 7;
+    }
+
+    /// Like [`BitWriter::put`], of at most [`ROOM`] bits.
+    #[inline(always)]
+    pub(crate) fn put(&mut self, w: &mut BitWriter, value: u64, bits: u32) {
+        debug_assert!(bits <= ROOM && value >> bits == 0, "{value} in {bits} bits");
+        if self.used + bits > 63 {
+            self.flush(w);
         }
         self.word |= value << self.used;
         self.used += bits;
     }
 
-    /// Like [`BitWriter::golomb`]. `escape` is at most 40 and `k` at most 24, so
-    /// a value from 2^63 on always escapes.
+    /// A code that [`short`] gave.
     #[inline(always)]
-    pub fn golomb(&mut self, w: &mut BitWriter, value: u64, k: u32, escape: u32) -> bool {
-        let sum = value.saturating_add(1 << k);
-        let q = 63 - sum.leading_zeros() - k;
-        if q >= escape {
-            self.put(w, 0, escape);
-            return false;
+    pub(crate) fn put_short(&mut self, w: &mut BitWriter, code: u16) {
+        if self.used > 63 - SHORT_BITS {
+            self.flush(w);
         }
-        // The highest bit of the sum is the one after the zeros, moved to the end.
-        let low = k + q;
-        let tail = sum ^ (1 << low);
-        if q + low < 63 {
-            self.put(w, (tail << 1 | 1) << q, q + 1 + low);
-        } else {
-            self.put(w, 1 << q, q + 1);
-            self.put(w, tail, low);
-        }
-        true
-    }
-
-    /// Hands what was gathered to the writer.
-    #[inline(always)]
-    pub fn end(self, w: &mut BitWriter) {
-        w.put(self.word, self.used);
+        self.word |= u64::from(code & (1 << SHORT_BITS) - 1) << self.used;
+        self.used += u32::from(code >> SHORT_BITS);
     }
 }
+
+/// Orders of short codes are below this.
+const SHORT_ORDERS: u32 = 8;
+/// Values of short codes are below this.
+const SHORT_VALUES: u32 = 32;
+/// The bits of the longest short code, and more than its length takes.
+const SHORT_BITS: u32 = 11;
+
+/// The codes of small values with small orders, which most are: the code, and
+/// its length above [`SHORT_BITS`].
+static SHORT_CODES: [u16; (SHORT_ORDERS * SHORT_VALUES) as usize] = {
+    let mut codes = [0; (SHORT_ORDERS * SHORT_VALUES) as usize];
+    let mut index = 0;
+    while index < SHORT_ORDERS * SHORT_VALUES {
+        let (k, sum) = (index / SHORT_VALUES, index % SHORT_VALUES + (1 << (index / SHORT_VALUES)));
+        let (low, q) = (sum.ilog2(), sum.ilog2() - k);
+        let length = q + 1 + low;
+        assert!(length <= SHORT_BITS);
+        let code = ((sum ^ 1 << low) << 1 | 1) << q;
+        codes[index as usize] = (code | length << SHORT_BITS) as u16;
+        index += 1;
+    }
+    codes
+};
+
+/// The code of a value by a running mean, if the value is below `limit` (of
+/// [`short_limit`]) and its code is a short one.
+#[inline(always)]
+pub(crate) fn short(value: u64, limit: u8, mean: Mean) -> Option<u16> {
+    let order = mean.order();
+    if value >= u64::from(limit) || order >= SHORT_ORDERS {
+        return None;
+    }
+    // The mask says again what was just tested, so that no test is left.
+    Some(SHORT_CODES[(order * SHORT_VALUES + value as u32) as usize & (SHORT_CODES.len() - 1)])
+}
+
+/// Below which values no short code, of any order, reaches the escape of a
+/// scalar's width; 0 where short codes cannot be read without looking for it.
+pub(crate) fn short_limit(width: u32) -> u8 {
+    let fits = |value: u32| {
+        (0..SHORT_ORDERS).all(|k| {
+            let q = (value + (1 << k)).ilog2() - k;
+            let longest_read = (PEEKED - 1 - k) / 2;
+            k <= width && q.max(longest_read) < escape(width, k)
+        })
+    };
+    (0..SHORT_VALUES).take_while(|&value| fits(value)).count() as u8
+}
+
+/// Bits that are looked at to read a short code.
+const PEEKED: u32 = 8;
+/// Bits that [`BitReader::fill`] loads at least: a short code, a flag and a group
+/// of a mask.
+const LOADED: u32 = 32;
+
+/// For each order, what the next bits begin with: the value, and above it the
+/// length of its code, which is 0 where more bits must be seen.
+static SHORT_READS: [u16; (SHORT_ORDERS << PEEKED) as usize] = {
+    let mut reads = [0; (SHORT_ORDERS << PEEKED) as usize];
+    let mut index = 0;
+    while index < SHORT_ORDERS << PEEKED {
+        let (k, bits) = (index >> PEEKED, index & ((1 << PEEKED) - 1));
+        let q = bits.trailing_zeros();
+        let length = 2 * q + 1 + k;
+        if length <= PEEKED {
+            let tail = bits >> (q + 1) & ((1 << (k + q)) - 1);
+            let value = tail + (1 << (k + q)) - (1 << k);
+            reads[index as usize] = (value | length << 8) as u16;
+        }
+        index += 1;
+    }
+    reads
+};
 
 /// Reads bits from a slice.
 ///
@@ -172,9 +277,8 @@ impl<'a> BitReader<'a> {
     /// Loads until at least 56 bits count; zeros past the end.
     #[inline(always)]
     fn refill(&mut self) {
-        if let Some(raw) = self.bytes.get(self.next..self.next + 8) {
-            let raw = [raw[0], raw[1], raw[2], raw[3], raw[4], raw[5], raw[6], raw[7]];
-            self.word |= u64::from_le_bytes(raw) << self.have;
+        if let Some(raw) = self.bytes.get(self.next..).and_then(|rest| rest.first_chunk()) {
+            self.word |= u64::from_le_bytes(*raw) << self.have;
             let loaded = (63 - self.have) >> 3;
             self.next += loaded as usize;
             self.have += loaded * 8;
@@ -194,17 +298,24 @@ impl<'a> BitReader<'a> {
         self
     }
 
-    /// Loads ahead, where many short codes are about to come: the way that loads
-    /// in the middle of a code is a long one.
+    /// Loads ahead, so that at least [`LOADED`] bits can be taken without a look
+    /// at how many there are.
     #[inline(always)]
-    pub fn fill(&mut self) {
-        if self.have < 32 {
+    pub(crate) fn fill(&mut self) {
+        if self.have < LOADED {
             self.refill();
         }
     }
 
+    /// The next bits, of which as many count as were loaded.
     #[inline(always)]
-    fn skip(&mut self, bits: u32) {
+    pub(crate) fn peek(&self) -> u64 {
+        self.word
+    }
+
+    /// Takes bits that are loaded, at most 63.
+    #[inline(always)]
+    pub(crate) fn skip(&mut self, bits: u32) {
         self.word >>= bits;
         self.have -= bits;
     }
@@ -236,6 +347,32 @@ impl<'a> BitReader<'a> {
     #[inline(always)]
     pub fn flag(&mut self) -> bool {
         self.take(1) == 1
+    }
+
+    /// A value whose code is short; `None` if it is not, and then nothing is
+    /// taken. An escape must not be possible in so few bits.
+    #[inline(always)]
+    pub(crate) fn short(&mut self, order: u32) -> Option<u64> {
+        if self.have < PEEKED {
+            self.refill();
+        }
+        self.short_loaded(order)
+    }
+
+    /// The same where [`PEEKED`] bits are loaded.
+    #[inline(always)]
+    pub(crate) fn short_loaded(&mut self, order: u32) -> Option<u64> {
+        if order >= SHORT_ORDERS {
+            return None;
+        }
+        let index = (order << PEEKED | self.word as u32 & ((1 << PEEKED) - 1)) as usize;
+        let read = SHORT_READS[index & (SHORT_READS.len() - 1)];
+        let length = u32::from(read >> 8);
+        if length == 0 {
+            return None;
+        }
+        self.skip(length);
+        Some(u64::from(read & 0xFF))
     }
 
     /// A value of order `k`; `None` for an escape. `escape` is at most 40.
@@ -323,6 +460,12 @@ impl Mean {
     #[inline(always)]
     pub fn order(self) -> u32 {
         (self.0 >> 3 | 1).ilog2()
+    }
+
+    /// Counts a value that is below the cap.
+    #[inline(always)]
+    pub(crate) fn count_small(&mut self, value: u64) {
+        self.0 = self.0 - (self.0 >> 3) + value as u32;
     }
 
     /// Counts `value`.

@@ -115,7 +115,6 @@ impl Client {
             assert!(self.mirror.apply(&frame).is_err(), "it stays broken");
             return false;
         }
-        #[cfg(debug_assertions)]
         self.mirror.check();
         let tick = match frame.header.step {
             Step::Full(tick) => tick,

@@ -66,6 +66,11 @@ impl core::error::Error for Error {}
 
 /// What a chunk is applied to: the rows that a client has.
 pub trait Rows {
+    /// The rows of one table, while they are updated.
+    type Updates<'a>: Updates
+    where
+        Self: 'a;
+
     /// The entity in `slot` is gone.
     fn despawn(&mut self, table: usize, slot: u32) -> Result<(), Error>;
     /// The entity in `slot` left the scope.
@@ -77,10 +82,18 @@ pub trait Rows {
         slot: u32,
         generation: u32,
     ) -> Result<(&mut [i64], &mut Heap), Error>;
+    /// The row of the last `spawn` is complete; `mask` are its leaves that were written.
+    fn spawned(&mut self, table: usize, slot: u32, mask: u64);
+    /// Entities of a table that change.
+    fn updates(&mut self, table: usize) -> Self::Updates<'_>;
+}
+
+/// The rows of one table, while they are updated.
+pub trait Updates {
     /// An entity that changes: gives its row, which holds the base.
-    fn update(&mut self, table: usize, slot: u32) -> Result<(&mut [i64], &mut Heap), Error>;
-    /// The row of the last `spawn` or `update` is complete; `mask` are its leaves that were written.
-    fn written(&mut self, table: usize, slot: u32, mask: u64);
+    fn update(&mut self, slot: u32) -> Result<(&mut [i64], &mut Heap), Error>;
+    /// The row of the last `update` is complete; `mask` are its leaves that were written.
+    fn updated(&mut self, slot: u32, mask: u64);
 }
 
 /// Reads chunks, and keeps its memory in between.
@@ -165,6 +178,7 @@ impl Slots {
         Ok(Slots { left, next: 0, gap: Mean::new(0) })
     }
 
+    /// The next slot; loads ahead.
     #[inline(always)]
     fn next(&mut self, r: &mut BitReader<'_>) -> Result<Option<u32>, Error> {
         if r.overrun() {
@@ -174,8 +188,21 @@ impl Slots {
             return Ok(None);
         }
         self.left -= 1;
-        let gap = number(r, self.gap.order())?;
-        self.gap.count(gap);
+        r.fill();
+        let order = self.gap.order();
+        let gap = match r.short_loaded(order) {
+            Some(gap) => {
+                self.gap.count_small(gap);
+                gap
+            }
+            None => {
+                let (rest, gap) = long_number(*r, order);
+                *r = rest;
+                let gap = gap?;
+                self.gap.count(gap);
+                gap
+            }
+        };
         let slot = self.next.saturating_add(gap);
         if slot >= u64::from(SLOTS_MAX) {
             return Err(Error::TooLarge);
@@ -183,6 +210,15 @@ impl Slots {
         self.next = slot + 1;
         Ok(Some(slot as u32))
     }
+}
+
+/// A number that is not short. It is rare, so the reader goes by value; and it
+/// comes back loaded.
+#[inline(never)]
+fn long_number(mut r: BitReader<'_>, order: u32) -> (BitReader<'_>, Result<u64, Error>) {
+    let value = number(&mut r, order);
+    r.fill();
+    (r, value)
 }
 
 impl<'b> Section<'_, 'b> {
@@ -207,6 +243,7 @@ impl<'b> Section<'_, 'b> {
         while let Some(slot) = slots.next(self.r)? {
             let generation = number(self.r, GENERATION_ORDER)? + 1;
             let generation = u32::try_from(generation).map_err(|_| Error::TooLarge)?;
+            self.r.fill();
             mask = next_mask(self.r, mask, leaves);
             // A record that the bits did not hold must not make a row.
             if self.r.overrun() {
@@ -216,41 +253,19 @@ impl<'b> Section<'_, 'b> {
             let mut row = RowDecoder::new(self.decoder, *self.r, heap);
             row.leaves(record, mask, cells, true)?;
             *self.r = row.r;
-            rows.written(self.table, slot, mask);
+            rows.spawned(self.table, slot, mask);
         }
         Ok(())
     }
 
     fn updates(&mut self, rows: &mut impl Rows, predicted: bool) -> Result<(), Error> {
-        let mut slots = Slots::read(self.r)?;
-        let record = &self.layout.record;
-        let leaves = record.leaves.len() as u32;
-        let mut mask = 0;
-        self.start(predicted);
-        // A copy can live in registers.
-        let mut r = *self.r;
-        while let Some(slot) = slots.next(&mut r)? {
-            mask = next_mask(&mut r, mask, leaves);
-            r.fill();
-            let (cells, heap) = rows.update(self.table, slot)?;
-            let mut left = mask;
-            while left != 0 {
-                let leaf = record.leaves.get(left.trailing_zeros() as usize);
-                let leaf = leaf.ok_or(Error::Truncated)?;
-                left &= left - 1;
-                if let Node::Scalar(code) = &leaf.node {
-                    let cell = &mut cells[leaf.at];
-                    *cell = scalar(&mut r, &mut self.decoder.means, code, *cell, false)?;
-                } else {
-                    let mut row = RowDecoder::new(self.decoder, r, heap);
-                    row.node(&leaf.node, &mut cells[leaf.at..leaf.at + leaf.cells], false)?;
-                    r = row.r;
-                }
-            }
-            rows.written(self.table, slot, mask);
+        let slots = Slots::read(self.r)?;
+        if slots.left == 0 {
+            return Ok(());
         }
-        *self.r = r;
-        Ok(())
+        self.start(predicted);
+        let record = &self.layout.record;
+        updates(self.r, slots, record, self.decoder, &mut rows.updates(self.table))
     }
 
     fn start(&mut self, predicted: bool) {
@@ -261,19 +276,62 @@ impl<'b> Section<'_, 'b> {
     }
 }
 
-/// The mask of the next record.
+/// Reads the records of a section of updates. On its own, so that its variables
+/// have the registers for themselves.
+#[inline(never)]
+fn updates(
+    reader: &mut BitReader<'_>,
+    mut slots: Slots,
+    record: &Record,
+    decoder: &mut Decoder,
+    rows: &mut impl Updates,
+) -> Result<(), Error> {
+    // A copy can live in registers.
+    let mut r = *reader;
+    let leaves = record.leaves.len() as u32;
+    let mut mask = 0;
+    while let Some(slot) = slots.next(&mut r)? {
+        mask = next_mask(&mut r, mask, leaves);
+        let (cells, heap) = rows.update(slot)?;
+        let mut left = mask;
+        while left != 0 {
+            let index = left.trailing_zeros() as usize;
+            let step = record.steps.get(index).ok_or(Error::Truncated)?;
+            left &= left - 1;
+            if !step.tree {
+                let cell = &mut cells[step.at as usize];
+                *cell = scalar(&mut r, &mut decoder.means, &step.scalar, *cell, false)?;
+            } else {
+                let leaf = &record.leaves[index];
+                let mut row = RowDecoder::new(decoder, r, heap);
+                row.node(&leaf.node, &mut cells[leaf.at..leaf.at + leaf.cells], false)?;
+                r = row.r;
+            }
+        }
+        rows.updated(slot, mask);
+    }
+    *reader = r;
+    Ok(())
+}
+
+/// The mask of the next record, which is loaded if it is of one group.
 #[inline(always)]
 fn next_mask(r: &mut BitReader<'_>, before: u64, leaves: u32) -> u64 {
-    match (r.flag(), leaves) {
-        (true, _) => before,
-        (false, ..=GROUP) => r.take(leaves),
-        (false, _) => {
-            let mut rest = *r;
-            let mask = read_mask(&mut rest, leaves);
-            *r = rest;
-            mask
-        }
+    if leaves <= GROUP {
+        // Both are loaded; no branch, as the one is as likely as the other.
+        let bits = r.peek();
+        let same = bits & 1 != 0;
+        let other = bits >> 1 & ((1 << leaves) - 1);
+        r.skip(if same { 1 } else { 1 + leaves });
+        return if same { before } else { other };
     }
+    if r.flag() {
+        return before;
+    }
+    let mut rest = *r;
+    let mask = read_mask(&mut rest, leaves);
+    *r = rest;
+    mask
 }
 
 fn read_mask(r: &mut BitReader<'_>, leaves: u32) -> u64 {
@@ -451,6 +509,14 @@ impl<'a, 'b> RowDecoder<'a, 'b> {
     }
 }
 
+/// The cell that lies a coded difference from its base.
+#[inline(always)]
+fn stepped(scalar: &Scalar, base: i64, value: u64) -> Result<i64, Error> {
+    let zigzag = value.wrapping_add(1);
+    let difference = (zigzag >> 1) as i64 ^ -((zigzag & 1) as i64);
+    scalar.apply(base, difference).ok_or(Error::OutOfRange)
+}
+
 /// A scalar's cell, given its base.
 #[inline(always)]
 fn scalar(
@@ -461,13 +527,18 @@ fn scalar(
     fresh: bool,
 ) -> Result<i64, Error> {
     if scalar.code == Code::Count || (scalar.code == Code::Near && !fresh) {
-        let mean = &mut means[scalar.mean];
-        let order = mean.order().min(scalar.width);
+        let mean = &mut means[scalar.mean as usize];
+        let order = mean.order();
+        if scalar.short > 0
+            && let Some(value) = r.short(order)
+        {
+            mean.count_small(value);
+            return stepped(scalar, base, value);
+        }
+        let order = order.min(scalar.width);
         if let Some(value) = r.golomb(order, escape(scalar.width, order)) {
             mean.count(value);
-            let zigzag = value.wrapping_add(1);
-            let difference = (zigzag >> 1) as i64 ^ -((zigzag & 1) as i64);
-            return scalar.apply(base, difference).ok_or(Error::OutOfRange);
+            return stepped(scalar, base, value);
         }
     } else if scalar.code == Code::Flip {
         return Ok(scalar.lowest + i64::from(base == scalar.lowest));

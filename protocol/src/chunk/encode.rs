@@ -4,10 +4,10 @@ use super::{
     COUNT_ORDER, GENERATION_ORDER, GOLOMB_ESCAPE, GROUP, LENGTH_ORDER, REPEAT_BITS, SLOT_BITS,
     TEXT_ORDER, escape,
 };
-use crate::bits::{BitWriter, Gather, Mean};
+use crate::bits::{BitWriter, Gather, Mean, short};
 use crate::heap::Heap;
 use crate::limits::TEXT_WINDOW;
-use crate::schema::layout::{Code, Node, Record, Scalar, TableLayout};
+use crate::schema::layout::{Code, Motion, Node, Record, Scalar, TableLayout};
 use crate::value::ref_parts;
 
 /// The sections of a table, in their order on the wire.
@@ -60,8 +60,10 @@ pub struct Encoder {
     means: Vec<Mean>,
     predicted: bool,
     texts: Texts,
-    /// Where a straight line leads.
+    /// Where a straight line leads: the motion cells of the row under way.
     base: Vec<i64>,
+    /// The leaves of the row under way that are sought there.
+    along: u64,
 }
 
 /// The straight line that a client draws for a row: its cells at two ticks.
@@ -78,34 +80,45 @@ pub struct Line<'a> {
 }
 
 impl Line<'_> {
-    /// Fills `base` with where the line leads, and gives the mask of the leaves
-    /// in which `new` is elsewhere.
-    #[inline]
-    fn extend(&self, layout: &TableLayout, new: &[i64], base: &mut Vec<i64>) -> u64 {
-        let record = &layout.record;
-        base.resize(record.cells, 0);
-        if record.leaves.len() != record.cells {
-            base.copy_from_slice(self.later);
-            for motion in &layout.motions {
-                base[motion.at] = self.at(&motion.scalar, motion.at);
-            }
-            return record.differing(base, new);
+    /// Fills the motion cells of `base` with where the line leads, and gives the
+    /// mask of the leaves in which `new` is elsewhere.
+    #[inline(always)]
+    fn extend(&self, layout: &TableLayout, touched: u64, new: &[i64], base: &mut [i64]) -> u64 {
+        let still = touched & !layout.motion;
+        let mask = match still {
+            0 => 0,
+            _ => layout.record.differing_among(still, self.later, new),
+        };
+        if self.apart == self.ahead {
+            mask | self.extend_by(layout, new, base, Scalar::go_on)
+        } else {
+            let (apart, ahead) = (self.apart, self.ahead);
+            mask | self.extend_by(layout, new, base, |scalar, earlier, later| {
+                scalar.extrapolate(earlier, later, apart, ahead)
+            })
         }
-        // One cell a leaf: one pass.
-        let mut mask = 0;
-        for (at, leaf) in record.leaves.iter().enumerate() {
-            base[at] = match &leaf.node {
-                Node::Scalar(scalar) if leaf.motion => self.at(scalar, at),
-                _ => self.later[at],
-            };
-            mask |= u64::from(base[at] != new[at]) << at;
-        }
-        mask
     }
 
-    #[inline]
-    fn at(&self, scalar: &Scalar, at: usize) -> i64 {
-        scalar.extrapolate(self.earlier[at], self.later[at], self.apart, self.ahead)
+    /// The same for motion, where `lead` says where a line leads.
+    #[inline(always)]
+    fn extend_by(
+        &self,
+        layout: &TableLayout,
+        new: &[i64],
+        base: &mut [i64],
+        lead: impl Fn(&Scalar, i64, i64) -> i64,
+    ) -> u64 {
+        // Of one length, so that one test of an index is enough.
+        let cells = layout.cells;
+        let (earlier, later) = (&self.earlier[..cells], &self.later[..cells]);
+        let (new, base) = (&new[..cells], &mut base[..cells]);
+        let mut mask = 0;
+        for &Motion { at, bit, ref scalar } in &layout.motions {
+            let cell = lead(scalar, earlier[at], later[at]);
+            base[at] = cell;
+            mask |= u64::from(cell != new[at]) << bit;
+        }
+        mask
     }
 }
 
@@ -125,6 +138,7 @@ impl Default for Encoder {
             predicted: false,
             texts: Texts::default(),
             base: Vec::new(),
+            along: 0,
         }
     }
 }
@@ -196,32 +210,50 @@ impl Encoder {
         new: &[i64],
         heap: &Heap,
     ) {
-        let mask = layout.record.differing(base, new);
+        self.update_leaves(layout, slot, layout.record.differing(base, new), base, new, heap);
+    }
+
+    /// The same for who knows already which leaves differ.
+    #[inline]
+    pub fn update_leaves(
+        &mut self,
+        layout: &TableLayout,
+        slot: u32,
+        mask: u64,
+        base: &[i64],
+        new: &[i64],
+        heap: &Heap,
+    ) {
         if mask != 0 {
+            self.along = 0;
             self.differing(layout, slot, mask, base, new, heap);
         }
     }
 
     /// The same, where the client draws a straight line for what is motion.
+    /// Only leaves of `touched` have other values at the ends of the line and now.
     #[inline]
     pub fn update_along(
         &mut self,
         layout: &TableLayout,
         slot: u32,
         line: &Line<'_>,
+        touched: u64,
         new: &[i64],
         heap: &Heap,
     ) {
-        let mut base = core::mem::take(&mut self.base);
-        let mask = line.extend(layout, new, &mut base);
-        if mask != 0 {
-            self.differing(layout, slot, mask, &base, new, heap);
+        if self.base.len() < layout.cells {
+            self.base.resize(layout.cells, 0);
         }
-        self.base = base;
+        let mask = line.extend(layout, touched, new, &mut self.base);
+        if mask != 0 {
+            self.along = layout.motion;
+            self.differing(layout, slot, mask, line.later, new, heap);
+        }
     }
 
-    /// Writes an update whose leaves of `mask` differ, and there are some.
-    #[inline]
+    /// Writes an update whose leaves of `mask` differ, and there are some: those
+    /// of `self.along` from the line, the others from `base`.
     fn differing(
         &mut self,
         layout: &TableLayout,
@@ -235,26 +267,38 @@ impl Encoder {
             let means = if self.predicted { &layout.means_predicted } else { &layout.means };
             self.open(Section::Updates, means);
         }
-        let mut gather = Gather::default();
+        let mut gather = self.records.open();
         self.gap(slot, &mut gather);
         let same = mask == self.mask_before;
-        gather.put(&mut self.records, u64::from(same), 1);
-        let leaves = layout.record.leaves.len() as u32;
-        if !same && leaves <= GROUP {
-            gather.put(&mut self.records, mask, leaves);
-        } else if !same {
-            gather.end(&mut self.records);
-            gather = Gather::default();
-            write_mask(&mut self.records, mask, leaves);
-        }
         self.mask_before = mask;
+        let leaves = layout.record.leaves.len() as u32;
+        if leaves <= GROUP {
+            // The flag and the mask, or the flag alone.
+            let (bits, count) = if same { (1, 1) } else { (mask << 1, leaves + 1) };
+            gather.put(&mut self.records, bits, count);
+        } else {
+            gather.put(&mut self.records, u64::from(same), 1);
+            if !same {
+                self.records.close(gather);
+                write_mask(&mut self.records, mask, leaves);
+                gather = self.records.open();
+            }
+        }
+        let line = &*self.base;
         let mut row = RowEncoder {
             w: &mut self.records,
             means: &mut self.means,
             texts: &mut self.texts,
             heap,
         };
-        row.changed(gather, &layout.record, mask, base, new);
+        let mut left = mask;
+        while left != 0 {
+            let index = left.trailing_zeros() as usize;
+            let from = if self.along >> index & 1 != 0 { line } else { base };
+            left &= left - 1;
+            row.leaf(&mut gather, &layout.record, index, from, new);
+        }
+        row.w.close(gather);
     }
 
     /// Ends the chunk and appends it to `bytes`; nothing if there were no records.
@@ -272,9 +316,9 @@ impl Encoder {
         if self.section != section {
             self.open(section, &[]);
         }
-        let mut gather = Gather::default();
+        let mut gather = self.records.open();
         self.gap(slot, &mut gather);
-        gather.end(&mut self.records);
+        self.records.close(gather);
     }
 
     /// Counts a record of the section under way, and writes how far its slot is.
@@ -282,7 +326,14 @@ impl Encoder {
     fn gap(&mut self, slot: u32, gather: &mut Gather) {
         let gap = i64::from(slot) - self.slot_before - 1;
         debug_assert!(gap >= 0, "slots ascend");
-        gather.golomb(&mut self.records, gap as u64, self.gap.order(), GOLOMB_ESCAPE);
+        match short(gap as u64, GAP_SHORT, self.gap) {
+            Some(code) => gather.put_short(&mut self.records, code),
+            None => {
+                self.records.close(*gather);
+                self.records.golomb(gap as u64, self.gap.order(), GOLOMB_ESCAPE);
+                *gather = self.records.open();
+            }
+        }
         self.gap.count(gap as u64);
         self.slot_before = i64::from(slot);
         self.count += 1;
@@ -342,6 +393,9 @@ impl Encoder {
     }
 }
 
+/// Gaps below this have short codes: nothing escapes so early.
+const GAP_SHORT: u8 = 32;
+
 /// The row that a new entity differs from.
 struct Zeros;
 
@@ -386,31 +440,39 @@ struct RowEncoder<'a> {
 }
 
 impl RowEncoder<'_> {
-    /// The leaves of `mask`, each of which differs from `base`, after the bits
-    /// that are gathered already.
-    #[inline]
-    fn changed(
+    /// The leaves of `mask`, each of which differs from `base`.
+    fn changed(&mut self, record: &Record, mask: u64, base: &[i64], new: &[i64]) {
+        let mut gather = self.w.open();
+        let mut left = mask;
+        while left != 0 {
+            let index = left.trailing_zeros() as usize;
+            left &= left - 1;
+            self.leaf(&mut gather, record, index, base, new);
+        }
+        self.w.close(gather);
+    }
+
+    /// A leaf that differs from `base`, after the bits that are gathered already.
+    #[inline(always)]
+    fn leaf(
         &mut self,
-        mut gather: Gather,
+        gather: &mut Gather,
         record: &Record,
-        mask: u64,
+        index: usize,
         base: &[i64],
         new: &[i64],
     ) {
-        let mut left = mask;
-        while left != 0 {
-            let leaf = &record.leaves[left.trailing_zeros() as usize];
-            left &= left - 1;
-            if let Node::Scalar(scalar) = &leaf.node {
-                self.scalar(&mut gather, scalar, base[leaf.at], new[leaf.at], false);
-            } else {
-                gather.end(self.w);
-                gather = Gather::default();
-                let cells = leaf.at..leaf.at + leaf.cells;
-                self.node(&leaf.node, Some(&base[cells.clone()]), &new[cells]);
-            }
+        let step = &record.steps[index];
+        let at = step.at as usize;
+        if step.tree {
+            self.w.close(*gather);
+            let leaf = &record.leaves[index];
+            let cells = at..at + leaf.cells;
+            self.node(&leaf.node, Some(&base[cells.clone()]), &new[cells]);
+            *gather = self.w.open();
+        } else {
+            self.scalar(gather, &step.scalar, base[at], new[at], false);
         }
-        gather.end(self.w);
     }
 
     /// The leaves of `mask`, none of which is all zero, of something new.
@@ -428,21 +490,35 @@ impl RowEncoder<'_> {
         let plain = new.wrapping_sub(scalar.lowest) as u64;
         match scalar.code {
             Code::Flip => {}
-            Code::Fixed => bits.put(self.w, plain, scalar.width),
-            Code::Near if fresh => bits.put(self.w, plain, scalar.width),
+            Code::Fixed => self.plain(bits, plain, scalar.width),
+            Code::Near if fresh => self.plain(bits, plain, scalar.width),
             Code::Near | Code::Count => {
                 let difference = scalar.difference(base, new);
                 // Zigzag, without the zero that the mask has excluded.
                 let value = ((difference << 1) ^ (difference >> 63)) as u64 - 1;
-                let mean = &mut self.means[scalar.mean];
+                let mean = &mut self.means[scalar.mean as usize];
+                if let Some(code) = short(value, scalar.short, *mean) {
+                    bits.put_short(self.w, code);
+                    return mean.count_small(value);
+                }
                 let order = mean.order().min(scalar.width);
-                if bits.golomb(self.w, value, order, escape(scalar.width, order)) {
+                self.w.close(*bits);
+                if self.w.golomb(value, order, escape(scalar.width, order)) {
                     mean.count(value);
                 } else {
-                    bits.put(self.w, plain, scalar.width);
+                    self.w.put(plain, scalar.width);
                 }
+                *bits = self.w.open();
             }
         }
+    }
+
+    /// A cell as it is.
+    #[inline(always)]
+    fn plain(&mut self, bits: &mut Gather, plain: u64, width: u32) {
+        self.w.close(*bits);
+        self.w.put(plain, width);
+        *bits = self.w.open();
     }
 
     /// A value that differs from its base; no base stands for all zeros.
@@ -450,9 +526,9 @@ impl RowEncoder<'_> {
         let before = |at: usize| base.map_or(0, |base| base[at]);
         match node {
             Node::Scalar(scalar) => {
-                let mut gather = Gather::default();
+                let mut gather = self.w.open();
                 self.scalar(&mut gather, scalar, before(0), new[0], base.is_none());
-                gather.end(self.w);
+                self.w.close(gather);
             }
             Node::Text { .. } => self.text(new[0]),
             Node::Ref => {
@@ -516,7 +592,7 @@ impl RowEncoder<'_> {
         };
         write_mask(self.w, mask, record.leaves.len() as u32);
         match base {
-            Some(base) => self.changed(Gather::default(), record, mask, base, new),
+            Some(base) => self.changed(record, mask, base, new),
             None => self.fresh(record, mask, new),
         }
     }

@@ -25,7 +25,7 @@
 mod decode;
 mod encode;
 
-pub use decode::{Decoder, Error, Rows};
+pub use decode::{Decoder, Error, Rows, Updates};
 pub use encode::{Encoder, Line};
 
 /// More zeros than any number on the wire starts with: a prefix this long is malformed.
@@ -48,6 +48,6 @@ const GROUP: u32 = 8;
 /// How many zeros escape from the code of a difference: then the cell follows
 /// as it is. Half way between never (a jump costs twice its bits) and at once.
 #[inline]
-const fn escape(width: u32, order: u32) -> u32 {
+pub(crate) const fn escape(width: u32, order: u32) -> u32 {
     (width - order) / 2 + 1
 }

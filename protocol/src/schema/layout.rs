@@ -5,7 +5,7 @@
 //! can know of a field that the other forgot.
 
 use super::{Field, FloatRepr, IntRepr, Kind, Schema, TableSchema};
-use crate::bits::Mean;
+use crate::bits::{Mean, short_limit};
 use crate::grid::Grid;
 use crate::heap::Heap;
 use crate::value::int_origin;
@@ -50,8 +50,22 @@ pub struct Motion {
 pub struct Record {
     /// At most 64.
     pub leaves: Vec<Leaf>,
+    /// The same leaves for the inner loops of the codec, which have no use for
+    /// names and go into the tree only where there is one.
+    pub steps: Vec<Step>,
     /// Cells of all of them.
     pub cells: usize,
+}
+
+/// A leaf as the codec's inner loops see it: one cache line.
+#[derive(Clone, Copy, Debug)]
+pub struct Step {
+    /// First cell, counted from the record's first.
+    pub at: u32,
+    /// Whether this is more than an integer: then [`Leaf::node`] says what.
+    pub tree: bool,
+    /// The integer.
+    pub scalar: Scalar,
 }
 
 /// A field after nested structs are flattened.
@@ -125,14 +139,16 @@ pub struct Scalar {
     pub width: u32,
     /// How many cells a ring has; 0 if this is not one.
     pub around: i64,
-    /// Half of that, rounded down.
-    pub half: i64,
-    /// How it is written.
-    pub code: Code,
-    /// The index of its running mean in the table, if the code has one.
-    pub mean: usize,
+    /// Twice the longest way in a ring; what never is too long if this is not one.
+    pub reach: u64,
     /// Bits that a float may not have all set: then it is not finite. 0 for others.
     pub not_finite: u64,
+    /// The index of its running mean in the table, if the code has one.
+    pub mean: u32,
+    /// Below which values a difference has a short code; see [`crate::bits`].
+    pub short: u8,
+    /// How it is written.
+    pub code: Code,
 }
 
 /// The code of a scalar, chosen from its kind.
@@ -194,7 +210,7 @@ impl TableLayout {
                 motion |= 1 << index;
                 motions.push(Motion { at: leaf.at, bit: index as u32, scalar: *scalar });
                 if matches!(scalar.code, Code::Near | Code::Count) {
-                    means_predicted[scalar.mean] = Mean::new(MEAN_PREDICTED);
+                    means_predicted[scalar.mean as usize] = Mean::new(MEAN_PREDICTED);
                 }
             }
         }
@@ -217,18 +233,38 @@ impl Record {
         }
     }
 
+    /// Whether each leaf is one cell: the common row.
+    #[inline(always)]
+    pub fn flat(&self) -> bool {
+        self.leaves.len() == self.cells
+    }
+
     /// The mask of leaves in which two rows differ.
     #[inline]
     pub fn differing(&self, a: &[i64], b: &[i64]) -> u64 {
-        if self.leaves.len() == self.cells && a.len() >= self.cells && b.len() >= self.cells {
-            // One cell a leaf: the common, flat row.
+        if self.flat() && a.len() >= self.cells && b.len() >= self.cells {
             let pairs = a[..self.cells].iter().zip(&b[..self.cells]);
             return pairs.enumerate().fold(0, |mask, (i, (a, b))| mask | u64::from(a != b) << i);
         }
-        self.leaves.iter().enumerate().fold(0, |mask, (i, leaf)| {
+        self.differing_among(u64::MAX, a, b)
+    }
+
+    /// The same among some leaves only.
+    #[inline]
+    pub fn differing_among(&self, leaves: u64, a: &[i64], b: &[i64]) -> u64 {
+        let (mut left, mut mask) = (leaves, 0);
+        while left != 0 {
+            let index = left.trailing_zeros() as usize;
+            let Some(leaf) = self.leaves.get(index) else { break };
             let cells = leaf.at..leaf.at + leaf.cells;
-            mask | u64::from(a[cells.clone()] != b[cells]) << i
-        })
+            let differs = match leaf.cells {
+                1 => a[leaf.at] != b[leaf.at],
+                _ => a[cells.clone()] != b[cells],
+            };
+            mask |= u64::from(differs) << index;
+            left &= left - 1;
+        }
+        mask
     }
 }
 
@@ -261,14 +297,15 @@ impl Scalar {
     #[inline(always)]
     pub fn difference(&self, base: i64, cell: i64) -> i64 {
         let difference = cell.wrapping_sub(base);
-        if self.around == 0 || (-self.half..=self.half).contains(&difference) {
+        // Of what is no ring, no difference is too long.
+        if difference.wrapping_add((self.reach >> 1) as i64) as u64 <= self.reach {
             difference
         } else {
             self.short_way(difference)
         }
     }
 
-    #[cold]
+    #[inline(always)]
     fn short_way(&self, difference: i64) -> i64 {
         if difference > 0 { difference - self.around } else { difference + self.around }
     }
@@ -299,14 +336,27 @@ impl Scalar {
     /// nothing here can overflow.
     #[inline]
     pub fn extrapolate(&self, earlier: i64, later: i64, apart: u32, ahead: u32) -> i64 {
+        if apart == ahead {
+            return self.go_on(earlier, later);
+        }
         let moved = self.difference(earlier, later);
-        let moving = if apart == ahead {
-            moved
-        } else {
-            (moved * i64::from(ahead)).div_euclid(i64::from(apart.max(1)))
-        };
-        let cell = later + moving;
+        let cell = later + (moved * i64::from(ahead)).div_euclid(i64::from(apart.max(1)));
         if self.contains(cell) { cell } else { self.contained(cell) }
+    }
+
+    /// The same for two spans of one length, as they are while every frame comes.
+    /// Calls nothing, so that a loop of it keeps its variables in registers.
+    #[inline(always)]
+    pub fn go_on(&self, earlier: i64, later: i64) -> i64 {
+        let cell = later + self.difference(earlier, later);
+        if self.contains(cell) {
+            cell
+        } else if self.around > 0 {
+            // Half a ring at most from the last cell: once around is enough.
+            if cell < self.lowest { cell + self.around } else { cell - self.around }
+        } else {
+            cell.max(self.lowest).min(self.lowest + self.span as i64)
+        }
     }
 
     #[cold]
@@ -319,6 +369,18 @@ impl Scalar {
     }
 }
 
+impl Step {
+    fn of(leaf: &Leaf) -> Step {
+        let (tree, scalar) = match &leaf.node {
+            Node::Scalar(scalar) => (false, *scalar),
+            _ => (true, Scalar::fixed(0)),
+        };
+        Step { at: leaf.at as u32, tree, scalar }
+    }
+}
+
+const _: () = assert!(size_of::<Step>() <= 64, "one cache line");
+
 /// The walk from kinds to nodes.
 struct Build {
     means: Vec<Mean>,
@@ -326,8 +388,9 @@ struct Build {
 
 impl Build {
     fn record(&mut self, fields: &[Field]) -> Record {
-        let mut record = Record { leaves: Vec::new(), cells: 0 };
+        let mut record = Record { leaves: Vec::new(), steps: Vec::new(), cells: 0 };
         self.flatten(fields, "", &mut record);
+        record.steps = record.leaves.iter().map(Step::of).collect();
         record
     }
 
@@ -411,8 +474,8 @@ impl Build {
     fn near(&mut self, grid: Grid, mean: u8) -> Node {
         let span = (grid.highest() - grid.lowest()) as u64;
         let around = if grid.ring() { span as i64 + 1 } else { 0 };
-        let scalar =
-            Scalar { lowest: grid.lowest(), around, half: around / 2, ..Scalar::fixed(span) };
+        let reach = if grid.ring() { (around / 2 * 2) as u64 } else { u64::MAX };
+        let scalar = Scalar { lowest: grid.lowest(), around, reach, ..Scalar::fixed(span) };
         if scalar.width <= FIXED_WIDTH_MAX {
             return Node::Scalar(scalar);
         }
@@ -421,7 +484,7 @@ impl Build {
 
     fn adaptive(&mut self, scalar: Scalar, mean: u8) -> Scalar {
         self.means.push(Mean::new(mean));
-        Scalar { mean: self.means.len() - 1, ..scalar }
+        Scalar { mean: self.means.len() as u32 - 1, ..scalar }
     }
 }
 
@@ -430,6 +493,16 @@ impl Scalar {
     fn fixed(span: u64) -> Scalar {
         let code = if span == 1 { Code::Flip } else { Code::Fixed };
         let width = 64 - span.leading_zeros();
-        Scalar { lowest: 0, span, width, around: 0, half: 0, code, mean: 0, not_finite: 0 }
+        Scalar {
+            lowest: 0,
+            span,
+            width,
+            around: 0,
+            reach: u64::MAX,
+            not_finite: 0,
+            mean: 0,
+            short: short_limit(width),
+            code,
+        }
     }
 }

@@ -194,7 +194,7 @@ impl Room {
                 ahead: ends.ahead,
             };
             let mask = if ends.predicted {
-                encoder.update_along(layout, slot, &line, &row.cells, &self.heap);
+                encoder.update_along(layout, slot, &line, u64::MAX, &row.cells, &self.heap);
                 layout.record.differing(&extended(layout, &line), &row.cells)
             } else {
                 encoder.update(layout, slot, &old.cells, &row.cells, &self.heap);

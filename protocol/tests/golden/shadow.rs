@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
-use tickwire_protocol::chunk::{Decoder, Error, Line, Rows};
+use tickwire_protocol::chunk::{Decoder, Error, Line, Rows, Updates};
 use tickwire_protocol::frame::{Form, Frame, Step};
 use tickwire_protocol::heap::Heap;
 use tickwire_protocol::schema::Schema;
@@ -123,7 +123,7 @@ struct Target<'a> {
     records: Vec<(usize, &'static str, Json)>,
 }
 
-impl Rows for Target<'_> {
+impl<'a> Rows for Target<'a> {
     fn despawn(&mut self, table: usize, slot: u32) -> Result<(), Error> {
         self.records.push((table, "despawns", json!(slot)));
         self.rows.remove(&(table, slot)).map(drop).ok_or(Error::NoSuchRow)
@@ -150,19 +150,46 @@ impl Rows for Target<'_> {
         Ok((&mut row.cells, self.heap))
     }
 
-    fn update(&mut self, table: usize, slot: u32) -> Result<(&mut [i64], &mut Heap), Error> {
-        self.records.push((table, "updates", json!({ "slot": slot })));
-        let row = self.rows.get_mut(&(table, slot)).ok_or(Error::NoSuchRow)?;
-        Ok((&mut row.cells, self.heap))
+    fn spawned(&mut self, table: usize, slot: u32, mask: u64) {
+        self.note(table, mask);
+        // It stands still until the next frame says otherwise.
+        let row = self.rows.get_mut(&(table, slot)).expect("just spawned");
+        row.past.clone_from(&row.cells);
     }
 
-    fn written(&mut self, table: usize, slot: u32, mask: u64) {
-        let (_, sort, entry) = self.records.last_mut().expect("a record is under way");
+    type Updates<'b>
+        = Updating<'b, 'a>
+    where
+        Self: 'b;
+
+    fn updates(&mut self, table: usize) -> Updating<'_, 'a> {
+        Updating { target: self, table }
+    }
+}
+
+impl Target<'_> {
+    /// Notes the leaves of the record under way.
+    fn note(&mut self, table: usize, mask: u64) {
+        let (_, _, entry) = self.records.last_mut().expect("a record is under way");
         entry["leaves"] = names(&self.layout.tables[table], mask);
-        if *sort == "spawns" {
-            // It stands still until the next frame says otherwise.
-            let row = self.rows.get_mut(&(table, slot)).expect("just spawned");
-            row.past.clone_from(&row.cells);
-        }
+    }
+}
+
+/// The rows of one table of the scope.
+struct Updating<'b, 'a> {
+    target: &'b mut Target<'a>,
+    table: usize,
+}
+
+impl Updates for Updating<'_, '_> {
+    fn update(&mut self, slot: u32) -> Result<(&mut [i64], &mut Heap), Error> {
+        let Target { rows, records, heap, .. } = &mut *self.target;
+        records.push((self.table, "updates", json!({ "slot": slot })));
+        let row = rows.get_mut(&(self.table, slot)).ok_or(Error::NoSuchRow)?;
+        Ok((&mut row.cells, heap))
+    }
+
+    fn updated(&mut self, _slot: u32, mask: u64) {
+        self.target.note(self.table, mask);
     }
 }

@@ -57,8 +57,8 @@ struct Row {
 const SCOPES_KEPT_MIN: usize = 256;
 const VACANT: Row =
     Row { generation: 0, scope: Scope::ROOM, entered: Tick(0), changed: Tick(0), undo: NO_UNDO };
-/// No entry of the undo log.
-const NO_UNDO: u64 = u64::MAX;
+/// No entry of the undo log: they are numbered from 1.
+const NO_UNDO: u64 = 0;
 
 #[derive(Clone, Copy, Debug)]
 struct Removal {
@@ -141,8 +141,10 @@ impl Track {
         }
         self.scratch.copy_from_slice(cells);
         table.store(slot, cells, heap);
-        if *cells != *self.scratch {
-            row.undo = self.undo.push(tick, row.undo, &self.scratch);
+        let touched = layout.record.differing(&self.scratch, cells);
+        if touched != 0 {
+            let undo = UndoEntry { tick, before: row.undo, touched };
+            row.undo = self.undo.push(undo, &self.scratch);
             row.changed = tick;
             self.changed.insert(scope, tick);
         }
@@ -217,27 +219,91 @@ impl Track {
             Baseline::Plain(since) | Baseline::Predicted(since, None) => (since, None),
             Baseline::Predicted(since, Some(before)) => (since, Some(before)),
         };
-        let apart = before.map_or(0, |before| before.until(since));
-        let ahead = since.until(now);
-        let Track { stride, rows, cells, undo, .. } = self;
-        for (slot, row) in rows.iter().enumerate() {
-            let here = row.generation != 0 && row.scope == scope && row.entered <= since;
-            if !here || row.changed <= before.unwrap_or(since) {
+        match before {
+            None => self.updates_plain(layout, scope, since, heap, encoder),
+            Some(before) => {
+                let ends = Ends { before, since, now };
+                self.updates_along(layout, scope, ends, heap, encoder);
+            }
+        }
+    }
+
+    /// The updates of a client that has the row at a tick.
+    fn updates_plain(
+        &self,
+        layout: &TableLayout,
+        scope: Scope,
+        since: Tick,
+        heap: &Heap,
+        encoder: &mut Encoder,
+    ) {
+        for (slot, row, new) in self.changed_since(scope, since, since) {
+            self.update_plain(layout, slot, row, new, since, heap, encoder);
+        }
+    }
+
+    #[inline(always)]
+    fn update_plain(
+        &self,
+        layout: &TableLayout,
+        slot: u32,
+        row: &Row,
+        new: &[i64],
+        since: Tick,
+        heap: &Heap,
+        encoder: &mut Encoder,
+    ) {
+        let back = self.undo.back(since, Back::from(row.undo));
+        let base = self.undo.cells(back.oldest).unwrap_or(new);
+        // What one step did is known; of several, one may take another back.
+        let mask = match back.oldest == row.undo {
+            true => back.touched,
+            false => layout.record.differing_among(back.touched, base, new),
+        };
+        encoder.update_leaves(layout, slot, mask, base, new, heap);
+    }
+
+    /// The updates of a client that draws a line through the row at two ticks.
+    fn updates_along(
+        &self,
+        layout: &TableLayout,
+        scope: Scope,
+        ends: Ends,
+        heap: &Heap,
+        encoder: &mut Encoder,
+    ) {
+        let Ends { before, since, now } = ends;
+        let (apart, ahead) = (before.until(since), since.until(now));
+        for (slot, row, new) in self.changed_since(scope, since, before) {
+            // A row that came after the earlier tick stands still on the client.
+            if row.entered > before {
+                self.update_plain(layout, slot, row, new, since, heap, encoder);
                 continue;
             }
-            let new = &cells[slot * *stride..][..*stride];
-            // A row that came after the earlier tick stands still on the client.
-            let Some(before) = before.filter(|&before| row.entered <= before) else {
-                let base = undo.at(row.undo, since).map_or(new, |place| undo.cells(place));
-                encoder.update(layout, slot as u32, base, new, heap);
-                continue;
-            };
-            let (later, earlier) = undo.at_both(row.undo, since, before);
-            let later = later.map_or(new, |place| undo.cells(place));
-            let earlier = earlier.map_or(new, |place| undo.cells(place));
+            let back = self.undo.back(since, Back::from(row.undo));
+            let later = self.undo.cells(back.oldest).unwrap_or(new);
+            let back = self.undo.back(before, back);
+            let earlier = self.undo.cells(back.oldest).unwrap_or(new);
             let line = Line { earlier, later, apart, ahead };
-            encoder.update_along(layout, slot as u32, &line, new, heap);
+            encoder.update_along(layout, slot, &line, back.touched, new, heap);
         }
+    }
+
+    /// The rows that were in a scope at a tick and still are, and that changed
+    /// after another: slot, row and cells.
+    #[inline(always)]
+    fn changed_since(
+        &self,
+        scope: Scope,
+        entered: Tick,
+        changed: Tick,
+    ) -> impl Iterator<Item = (u32, &Row, &[i64])> {
+        // Rows without cells never change.
+        let each = self.rows.iter().zip(self.cells.chunks_exact(self.stride.max(1)));
+        each.enumerate().filter_map(move |(slot, (row, cells))| {
+            let here = row.generation != 0 && row.scope == scope && row.entered <= entered;
+            (here && row.changed > changed).then_some((slot as u32, row, cells))
+        })
     }
 
     /// Slot, generation, scope and cells of each row.
@@ -259,9 +325,8 @@ impl Row {
 #[derive(Debug)]
 struct Undo {
     stride: usize,
-    /// When each change was, and the entry before it of the same row; by number
-    /// modulo the ring's size.
-    entries: Vec<(Tick, u64)>,
+    /// By number modulo the ring's size.
+    entries: Vec<UndoEntry>,
     /// The cells before each change.
     cells: Vec<i64>,
     /// The number of the oldest entry.
@@ -270,23 +335,59 @@ struct Undo {
     next: u64,
 }
 
+/// One change of one row.
+#[derive(Clone, Copy, Debug)]
+struct UndoEntry {
+    tick: Tick,
+    /// The entry before it of the same row.
+    before: u64,
+    /// The leaves that it changed.
+    touched: u64,
+}
+
+/// How far it is back through a row's changes, and what was met.
+#[derive(Clone, Copy, Debug)]
+struct Back {
+    /// The last entry, which has the cells from before all of them.
+    oldest: u64,
+    /// The entry before it.
+    next: u64,
+    /// The leaves that they changed.
+    touched: u64,
+}
+
+impl Back {
+    /// Nothing is met yet.
+    fn from(next: u64) -> Back {
+        Back { oldest: NO_UNDO, next, touched: 0 }
+    }
+}
+
+/// The ticks of a line and of the chunk.
+#[derive(Clone, Copy, Debug)]
+struct Ends {
+    before: Tick,
+    since: Tick,
+    now: Tick,
+}
+
 impl Undo {
     fn new(stride: usize) -> Undo {
-        Undo { stride, entries: Vec::new(), cells: Vec::new(), first: 0, next: 0 }
+        Undo { stride, entries: Vec::new(), cells: Vec::new(), first: 1, next: 1 }
     }
 
     /// The place of an entry in the ring, whose size is a power of two.
     #[inline]
     fn place(&self, number: u64) -> usize {
-        number as usize & (self.entries.len() - 1)
+        number as usize & self.entries.len().wrapping_sub(1)
     }
 
-    fn push(&mut self, tick: Tick, before: u64, cells: &[i64]) -> u64 {
+    fn push(&mut self, entry: UndoEntry, cells: &[i64]) -> u64 {
         if self.next - self.first == self.entries.len() as u64 {
             self.grow();
         }
         let place = self.place(self.next);
-        self.entries[place] = (tick, before);
+        self.entries[place] = entry;
         self.cells[place * self.stride..][..self.stride].copy_from_slice(cells);
         self.next += 1;
         self.next - 1
@@ -296,7 +397,7 @@ impl Undo {
         let size = (self.entries.len() * 2).max(64);
         let mut grown = Undo {
             stride: self.stride,
-            entries: vec![(Tick(0), NO_UNDO); size],
+            entries: vec![UndoEntry { tick: Tick(0), before: NO_UNDO, touched: 0 }; size],
             cells: vec![0; size * self.stride],
             ..*self
         };
@@ -311,44 +412,35 @@ impl Undo {
 
     /// Drops what changed at `oldest` or before: nobody asks for what was before that.
     fn forget(&mut self, oldest: Tick) {
-        while self.first < self.next && self.entries[self.place(self.first)].0 <= oldest {
+        while self.first < self.next && self.entries[self.place(self.first)].tick <= oldest {
             self.first += 1;
         }
     }
 
-    /// The place of a row's cells at `tick`, if they are others than now;
-    /// `youngest` is the row's youngest entry.
-    #[inline]
-    fn at(&self, youngest: u64, tick: Tick) -> Option<usize> {
-        self.walk(youngest, tick, None).0
-    }
-
-    /// The places of a row's cells at a tick and at an earlier one, in one walk.
-    #[inline]
-    fn at_both(&self, youngest: u64, tick: Tick, before: Tick) -> (Option<usize>, Option<usize>) {
-        let (place, next) = self.walk(youngest, tick, None);
-        (place, self.walk(next, before, place).0)
-    }
-
-    /// Goes back from an entry to the last one that is younger than `tick`; gives
-    /// its place and the entry where it stopped.
-    #[inline]
-    fn walk(&self, from: u64, tick: Tick, mut found: Option<usize>) -> (Option<usize>, u64) {
-        let mut number = from;
-        while number != NO_UNDO && number >= self.first {
-            let place = self.place(number);
-            let (changed, before) = self.entries[place];
-            if changed <= tick {
+    /// Goes on back to the last entry that is younger than `tick`.
+    #[inline(always)]
+    fn back(&self, tick: Tick, mut back: Back) -> Back {
+        // No entry is less than the first one.
+        while back.next >= self.first {
+            let Some(entry) = self.entries.get(self.place(back.next)) else { break };
+            if entry.tick <= tick {
                 break;
             }
-            found = Some(place);
-            number = before;
+            back = Back {
+                oldest: back.next,
+                next: entry.before,
+                touched: back.touched | entry.touched,
+            };
         }
-        (found, number)
+        back
     }
 
-    #[inline]
-    fn cells(&self, place: usize) -> &[i64] {
-        &self.cells[place * self.stride..][..self.stride]
+    /// The cells that an entry has.
+    #[inline(always)]
+    fn cells(&self, number: u64) -> Option<&[i64]> {
+        if number == NO_UNDO {
+            return None;
+        }
+        self.cells.get(self.place(number) * self.stride..)?.get(..self.stride)
     }
 }

@@ -34,9 +34,7 @@ use crate::schema::layout::Layout;
 use crate::table::Scope;
 use crate::time::Tick;
 
-#[cfg(debug_assertions)]
-use rows::RowState;
-use rows::{ChangeLog, Span, TableRows, Target};
+use rows::{ChangeLog, RowState, Span, TableRows, Target};
 
 /// Why a frame cannot be applied. The connection is of no use any more; a new
 /// one begins with the full state.
@@ -388,9 +386,9 @@ impl Mirror {
     }
 }
 
-#[cfg(debug_assertions)]
 impl Mirror {
-    /// Panics if an invariant does not hold; for tests.
+    /// Panics if an invariant does not hold between two frames. For tests, in
+    /// every build: a release must be as testable as what is debugged.
     ///
     /// # Panics
     /// That is its purpose.

@@ -1,11 +1,11 @@
 //! The rows of one table of a mirror, and what a chunk may do to them.
 
 use super::{Change, Gone, What};
-use crate::chunk::{Error, Rows};
+use crate::chunk::{Error, Rows, Updates};
 use crate::dynamic::Value;
 use crate::heap::Heap;
 use crate::limits::{MIRROR_BYTES_MAX, SLOTS_MAX};
-use crate::schema::layout::{Layout, TableLayout, cells_of};
+use crate::schema::layout::{Layout, Scalar, TableLayout, cells_of};
 use crate::schema::{Field, Kind, TableSchema};
 use crate::table::Scope;
 
@@ -89,9 +89,7 @@ impl TableRows {
     /// The row of a slot.
     #[inline]
     pub(super) fn find(&self, slot: u32) -> Option<u32> {
-        let slot = slot as usize;
-        let row = self.pages.get(slot / PAGE)?.as_ref()?[slot % PAGE];
-        (row != NONE).then_some(row)
+        find(&self.pages, slot)
     }
 
     pub(super) fn info(&self, row: u32) -> &RowInfo {
@@ -137,30 +135,57 @@ impl TableRows {
 
     /// Motion goes on along straight lines.
     pub(super) fn go_on(&mut self, line: &Span<'_>, log: &mut ChangeLog<'_>) {
-        let TableRows { stride, motion_at, infos, cells, past, moving, .. } = self;
-        moving.retain(|&row| {
+        if line.apart == line.ahead {
+            self.go_on_by(line.layout, log, Scalar::go_on);
+        } else {
+            let &Span { layout, apart, ahead } = line;
+            self.go_on_by(layout, log, |scalar, earlier, later| {
+                scalar.extrapolate(earlier, later, apart, ahead)
+            });
+        }
+    }
+
+    /// The same, where `lead` says where a line leads. On its own, so that its
+    /// variables have the registers for themselves.
+    #[inline(never)]
+    fn go_on_by(
+        &mut self,
+        layout: &TableLayout,
+        log: &mut ChangeLog<'_>,
+        lead: impl Fn(&Scalar, i64, i64) -> i64,
+    ) {
+        let mut moving = core::mem::take(&mut self.moving);
+        let (infos, motions) = (self.infos.as_mut_slice(), layout.motions.as_slice());
+        let (cells, stride) = (self.cells.as_mut_slice(), self.stride);
+        let past = self.past.as_mut_slice();
+        let mut kept = 0;
+        for at in 0..moving.len() {
+            let row = moving[at];
             let info = &mut infos[row as usize];
-            if info.state == RowState::Dead {
-                // Its cells are zero already, for whoever comes next.
-                info.moving = false;
-                return false;
+            // The cells of a dead one are zero already, for whoever comes next.
+            info.moving = info.state != RowState::Dead;
+            if info.moving {
+                let cells = &mut cells[row as usize * stride..][..stride];
+                let past = &mut past[row as usize * motions.len()..][..motions.len()];
+                let (mut moved, mut mask) = (0, 0);
+                for (motion, past) in motions.iter().zip(past) {
+                    let cell = &mut cells[motion.at];
+                    let (earlier, later) = (*past, *cell);
+                    let next = lead(&motion.scalar, earlier, later);
+                    (*past, *cell) = (later, next);
+                    moved |= earlier ^ later;
+                    mask |= u64::from(next != later) << motion.bit;
+                }
+                info.moving = moved != 0;
+                if mask != 0 {
+                    log.first(info, row, What::Changed(mask));
+                }
             }
-            let cells = &mut cells[row as usize * *stride..][..*stride];
-            let past = &mut past[row as usize * motion_at.len()..][..motion_at.len()];
-            let (mut moved, mut mask) = (0, 0);
-            for (motion, past) in line.layout.motions.iter().zip(past) {
-                let cell = &mut cells[motion.at];
-                moved |= *cell ^ *past;
-                let earlier = core::mem::replace(past, *cell);
-                *cell = motion.scalar.extrapolate(earlier, *cell, line.apart, line.ahead);
-                mask |= u64::from(*cell != *past) << motion.bit;
-            }
-            info.moving = moved != 0;
-            if mask != 0 {
-                log.changed(info, row, mask);
-            }
-            info.moving
-        });
+            moving[kept] = row;
+            kept += usize::from(info.moving);
+        }
+        moving.truncate(kept);
+        self.moving = moving;
     }
 
     /// Motion stops where it is.
@@ -254,6 +279,14 @@ impl TableRows {
     }
 }
 
+/// The row of a slot.
+#[inline(always)]
+fn find(pages: &[Option<Box<[u32; PAGE]>>], slot: u32) -> Option<u32> {
+    let slot = slot as usize;
+    let row = pages.get(slot / PAGE)?.as_ref()?[slot % PAGE];
+    (row != NONE).then_some(row)
+}
+
 /// How motion goes on in a frame.
 pub(super) struct Span<'a> {
     pub(super) layout: &'a TableLayout,
@@ -282,14 +315,15 @@ impl ChangeLog<'_> {
             change.what = what;
             return;
         }
+        self.first(info, row, what);
+    }
+
+    /// The same of a row that is not in the list.
+    #[inline(always)]
+    fn first(&mut self, info: &mut RowInfo, row: u32, what: What) {
         (info.frame, info.change) = (self.frame, self.rows.len() as u32);
         let RowInfo { slot, generation, .. } = *info;
         self.rows.push(Change { table: self.table, slot, generation, what, row });
-    }
-
-    #[inline]
-    fn changed(&mut self, info: &mut RowInfo, row: u32, mask: u64) {
-        self.set(info, row, What::Changed(mask));
     }
 }
 
@@ -381,55 +415,95 @@ impl Rows for Target<'_> {
         Ok((cells, self.heap))
     }
 
+    fn spawned(&mut self, table: usize, _slot: u32, _mask: u64) {
+        let (row, layout) = (self.row as usize, &self.layout.tables[table]);
+        let TableRows { stride, motion_at, infos, cells, past, .. } = &mut self.tables[table];
+        let cells = &cells[row * *stride..][..*stride];
+        let past = &mut past[row * motion_at.len()..][..motion_at.len()];
+        // It stands still until the next frame says otherwise.
+        for (past, &at) in past.iter_mut().zip(motion_at.iter()) {
+            *past = cells[at];
+        }
+        let info = &mut infos[row];
+        let what = match info.state {
+            RowState::Fresh => What::Added,
+            _ => What::Changed(u64::MAX >> (64 - layout.record.leaves.len().max(1))),
+        };
+        ChangeLog { rows: self.changes, table, frame: self.frame }.set(info, self.row, what);
+    }
+
+    type Updates<'b>
+        = RowUpdates<'b>
+    where
+        Self: 'b;
+
+    fn updates(&mut self, table: usize) -> RowUpdates<'_> {
+        let TableRows { stride, pages, infos, cells, past, moving, .. } = &mut self.tables[table];
+        RowUpdates {
+            layout: &self.layout.tables[table],
+            stride: *stride,
+            pages,
+            infos,
+            cells,
+            past,
+            moving,
+            heap: self.heap,
+            scope: self.scope,
+            log: ChangeLog { rows: self.changes, table, frame: self.frame },
+            predicted: self.predicted,
+            row: 0,
+        }
+    }
+}
+
+/// The rows of one table, as the updates of a chunk see them.
+pub(super) struct RowUpdates<'a> {
+    layout: &'a TableLayout,
+    stride: usize,
+    pages: &'a [Option<Box<[u32; PAGE]>>],
+    infos: &'a mut [RowInfo],
+    cells: &'a mut [i64],
+    past: &'a [i64],
+    moving: &'a mut Vec<u32>,
+    heap: &'a mut Heap,
+    scope: Scope,
+    log: ChangeLog<'a>,
+    predicted: bool,
+    /// The row of the last update.
+    row: usize,
+}
+
+impl Updates for RowUpdates<'_> {
     #[inline(always)]
-    fn update(&mut self, table: usize, slot: u32) -> Result<(&mut [i64], &mut Heap), Error> {
-        let rows = &mut self.tables[table];
-        let row = rows.find(slot).ok_or(Error::NoSuchRow)?;
-        let info = &rows.infos[row as usize];
+    fn update(&mut self, slot: u32) -> Result<(&mut [i64], &mut Heap), Error> {
+        self.row = find(self.pages, slot).ok_or(Error::NoSuchRow)? as usize;
+        let info = &self.infos[self.row];
         if info.scope != self.scope || info.state != RowState::Here {
             return Err(Error::NoSuchRow);
         }
-        self.row = row;
-        let cells = &mut rows.cells[row as usize * rows.stride..][..rows.stride];
-        Ok((cells, self.heap))
+        Ok((&mut self.cells[self.row * self.stride..][..self.stride], self.heap))
     }
 
     #[inline(always)]
-    fn written(&mut self, table: usize, _slot: u32, mask: u64) {
-        let (row, layout) = (self.row, &self.layout.tables[table]);
-        let TableRows { stride, motion_at, infos, cells, past, moving, .. } =
-            &mut self.tables[table];
-        let info = &mut infos[row as usize];
-        let cells = &cells[row as usize * *stride..][..*stride];
-        let past = &mut past[row as usize * motion_at.len()..][..motion_at.len()];
-        let what = match info.state {
-            RowState::Here => {
-                let mut changed = mask;
-                if self.predicted {
-                    // What is off its line may be where it was.
-                    changed &= !layout.motion;
-                    for (past, motion) in past.iter().zip(&layout.motions) {
-                        changed |= u64::from(cells[motion.at] != *past) << motion.bit;
-                    }
-                }
-                if mask & layout.motion != 0 && !info.moving {
-                    info.moving = true;
-                    moving.push(row);
-                }
-                What::Changed(changed)
+    fn updated(&mut self, _slot: u32, mask: u64) {
+        let (row, motions) = (self.row, self.layout.motions.as_slice());
+        let info = &mut self.infos[row];
+        let mut changed = mask;
+        if self.predicted {
+            // What is off its line may be where it was. All motion is looked at:
+            // a loop of always the same length costs less than a shorter one.
+            changed &= !self.layout.motion;
+            let cells = &self.cells[row * self.stride..][..self.stride];
+            let past = &self.past[row * motions.len()..][..motions.len()];
+            for (past, motion) in past.iter().zip(motions) {
+                changed |= u64::from(cells[motion.at] != *past) << motion.bit;
             }
-            new => {
-                // It stands still until the next frame says otherwise.
-                for (past, &at) in past.iter_mut().zip(motion_at.iter()) {
-                    *past = cells[at];
-                }
-                match new {
-                    RowState::Fresh => What::Added,
-                    _ => What::Changed(u64::MAX >> (64 - layout.record.leaves.len().max(1))),
-                }
-            }
-        };
-        ChangeLog { rows: self.changes, table, frame: self.frame }.set(info, row, what);
+        }
+        if mask & self.layout.motion != 0 && !info.moving {
+            info.moving = true;
+            self.moving.push(row as u32);
+        }
+        self.log.set(info, row as u32, What::Changed(changed));
     }
 }
 
@@ -482,7 +556,7 @@ impl<'a> RowView<'a> {
 
     /// The field at a path, as `name` or `pos.x`.
     pub fn get(&self, path: &str) -> Option<Value> {
-        let (kind, at) = find(&self.table.fields, path)?;
+        let (kind, at) = field_at(&self.table.fields, path)?;
         Some(Value::from_cells(kind, &self.cells[at..at + cells_of(kind)], self.heap))
     }
 
@@ -494,7 +568,7 @@ impl<'a> RowView<'a> {
 }
 
 /// The kind at a path, and its first cell.
-fn find<'a>(fields: &'a [Field], path: &str) -> Option<(&'a Kind, usize)> {
+fn field_at<'a>(fields: &'a [Field], path: &str) -> Option<(&'a Kind, usize)> {
     let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
     let mut at = 0;
     for field in fields {
@@ -502,7 +576,7 @@ fn find<'a>(fields: &'a [Field], path: &str) -> Option<(&'a Kind, usize)> {
             return match (rest, &field.kind) {
                 (None, kind) => Some((kind, at)),
                 (Some(rest), Kind::Struct(inner)) => {
-                    find(inner, rest).map(|(kind, inside)| (kind, at + inside))
+                    field_at(inner, rest).map(|(kind, inside)| (kind, at + inside))
                 }
                 _ => None,
             };
