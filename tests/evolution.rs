@@ -24,6 +24,7 @@ mod old {
         #[net(max_len = 4)]
         pub(crate) cargo: Vec<u16>,
         pub(crate) gone_since: Option<u32>,
+        pub(crate) worth: u128,
     }
 
     #[derive(Value, Clone, PartialEq, Debug)]
@@ -69,6 +70,9 @@ mod new {
         /// A longer list of larger numbers.
         #[net(max_len = 8)]
         pub(crate) cargo: Vec<u32>,
+        /// Within bounds now; both halves are still there.
+        #[net(max = 100_000_000_000_000_000_000)]
+        pub(crate) worth: u128,
     }
 
     #[derive(Value, Clone, PartialEq, Debug)]
@@ -161,6 +165,7 @@ fn an_old_client_sees_what_it_knows_of_a_new_server() {
         place: new::Place { dock: 9, sector: 3 },
         mood: new::Mood::Angry { level: 300, at: Id::NONE },
         cargo: vec![1, 70_000, 3, 4, 5],
+        worth: 70_000_000_000_000_000_000,
     };
     let id = pair.space.ships.spawn(ship);
     pair.space.drones.spawn(new::Drone { owner: id });
@@ -173,6 +178,7 @@ fn an_old_client_sees_what_it_knows_of_a_new_server() {
         mood: old::Mood::Angry { level: 255 },
         cargo: vec![1, 65_535, 3, 4],
         gone_since: None,
+        worth: 70_000_000_000_000_000_000,
     };
     let old_id = Id::new(id.slot(), id.generation());
     assert_eq!(world.ships.get(old_id), Some(&expected));
@@ -213,6 +219,7 @@ fn a_new_client_sees_what_an_old_server_has() {
         mood: old::Mood::Angry { level: 9 },
         cargo: vec![4, 5],
         gone_since: Some(3),
+        worth: u128::MAX,
     };
     let id = pair.space.ships.spawn(ship);
     pair.space.relics.spawn(old::Relic { age: 4 });
@@ -225,6 +232,7 @@ fn a_new_client_sees_what_an_old_server_has() {
         place: new::Place { dock: 0, sector: 200 },
         mood: new::Mood::Angry { level: 9, at: Id::NONE },
         cargo: vec![4, 5],
+        worth: 100_000_000_000_000_000_000,
     };
     assert_eq!(world.ships.get(Id::new(id.slot(), id.generation())), Some(&expected));
     assert!(world.drones.is_empty());
@@ -245,5 +253,24 @@ fn a_field_that_changed_its_kind_is_named_at_connect() {
     let _ = (Odd { name: 0 }.name, OddSpace::default().ships);
     let error = Typed::<OddSpace>::new(&schema::<new::Space>(), &schema::<OddSpace>());
     let mismatch = Mismatch { place: "ships.name".into(), server: "a text", client: "an integer" };
+    assert_eq!(error.err(), Some(mismatch));
+}
+
+#[derive(Entity)]
+struct Narrow {
+    worth: u64,
+}
+
+#[derive(World)]
+struct NarrowSpace {
+    ships: Table<Narrow>,
+}
+
+#[test]
+fn a_number_that_has_grown_two_halves_is_named_at_connect() {
+    let _ = (Narrow { worth: 0 }.worth, NarrowSpace::default().ships);
+    let error = Typed::<NarrowSpace>::new(&schema::<new::Space>(), &schema::<NarrowSpace>());
+    let mismatch =
+        Mismatch { place: "ships.worth".into(), server: "a struct", client: "an integer" };
     assert_eq!(error.err(), Some(mismatch));
 }

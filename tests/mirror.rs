@@ -53,6 +53,16 @@ struct Ship {
     #[net(max_len = 3, max_bytes = 12)]
     notes: Vec<String>,
     slots: [Option<u16>; 3],
+    wealth: Wealth,
+}
+
+/// What does not fit one cell.
+#[derive(Value, Clone, PartialEq, Debug, Default)]
+struct Wealth {
+    gold: u128,
+    #[net(min = -170_141_183_460_469_231_731_687_303_715, max = 5)]
+    balance: i128,
+    last: Option<i128>,
 }
 
 #[derive(Value, Clone, PartialEq, Debug, Default)]
@@ -172,6 +182,7 @@ fn ship(dice: &mut Dice) -> Ship {
         shields: Vec::new(),
         notes: Vec::new(),
         slots: [None; 3],
+        wealth: Wealth::default(),
     };
     for _ in 0..dice.below(6) {
         edit(&mut ship, dice);
@@ -179,9 +190,16 @@ fn ship(dice: &mut Dice) -> Ship {
     ship
 }
 
+/// At an end of a half or of the whole, or anywhere.
+fn wide(dice: &mut Dice) -> i128 {
+    let any = i128::from(dice.roll() as i64) << 64 | i128::from(dice.roll());
+    let some = [0, -1, i128::MIN, i128::MAX, (1 << 64) - 1, 1 << 64, any];
+    some[dice.below(7) as usize].wrapping_add(i128::from(dice.below(3)) - 1)
+}
+
 /// Changes one thing of a ship.
 fn edit(ship: &mut Ship, dice: &mut Dice) {
-    match dice.below(22) {
+    match dice.below(25) {
         0 => ship.hp = dice.roll() as u8,
         1 => ship.gear = dice.roll() as i32,
         2 => ship.score = [0, 1, 300, u64::MAX, dice.roll()][dice.below(5) as usize],
@@ -206,6 +224,9 @@ fn edit(ship: &mut Ship, dice: &mut Dice) {
         18 => ship.slots[dice.below(3) as usize] = dice.chance(60).then(|| dice.roll() as u16),
         19 => ship.odometer = dice.roll() as u16,
         20 => ship.heading += dice.float(-3.0, 3.0),
+        21 => ship.wealth.gold = wide(dice) as u128,
+        22 => ship.wealth.balance = wide(dice),
+        23 => ship.wealth.last = dice.chance(60).then(|| wide(dice)),
         _ => ship.place = Place { x: dice.float(-99.0, 99.0), y: dice.float(-99.0, 99.0) },
     }
 }

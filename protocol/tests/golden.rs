@@ -21,6 +21,7 @@ mod golden {
     pub(crate) mod stories;
     pub(crate) mod story;
     pub(crate) mod values;
+    pub(crate) mod wide;
     pub(crate) mod world;
 
     pub(crate) use files::{File, load};

@@ -9,6 +9,7 @@
 mod leaf;
 mod nest;
 mod number;
+mod wide;
 
 use crate::codec::{Error, Reader, Writer};
 use crate::heap::Heap;
@@ -74,6 +75,10 @@ pub mod accepts {
     pub const MAX_BYTES: u32 = 16;
     /// `max_len`, which must be there.
     pub const MAX_LEN: u32 = 32;
+    /// Beside [`INT_RANGE`]: the integer is a `u128`.
+    pub const WIDE_UNSIGNED: u32 = 64;
+    /// Beside [`INT_RANGE`]: the integer is an `i128`.
+    pub const WIDE_SIGNED: u32 = 128;
 
     /// The integer type that `min` and `max` must fit, as a part of the bits.
     pub const fn int(repr: crate::schema::IntRepr) -> u32 {
@@ -134,12 +139,16 @@ impl Attr {
                     && !matches!(self.max, Some(Bound::Float(_))),
                 "the `min` and `max` of an integer are integers"
             );
-            let repr = IntRepr::ALL[(accepts >> accepts::REPR_SHIFT) as usize & 7];
-            let (lowest, highest) = repr.range();
+            let (lowest, highest) = int_type(accepts);
             let min = if let Some(Bound::Int(min)) = self.min { min } else { lowest };
             let max = if let Some(Bound::Int(max)) = self.max { max } else { highest };
             assert!(lowest <= min && max <= highest, "`min` and `max` must fit the integer's type");
             assert!(min < max, "`min` must be below `max`");
+            let near = matches!(max.checked_sub(min), Some(span) if span <= u32::MAX as i128);
+            assert!(
+                !self.motion || near,
+                "`motion` needs `min` and `max` of at most 2^32 - 1 apart"
+            );
         }
     }
 
@@ -177,6 +186,17 @@ impl Attr {
     }
 }
 
+/// The range of an integer type, as far as an attribute can say it.
+const fn int_type(accepts: u32) -> (i128, i128) {
+    if accepts & accepts::WIDE_SIGNED != 0 {
+        (i128::MIN, i128::MAX)
+    } else if accepts & accepts::WIDE_UNSIGNED != 0 {
+        (0, i128::MAX)
+    } else {
+        IntRepr::ALL[(accepts >> accepts::REPR_SHIFT) as usize & 7].range()
+    }
+}
+
 /// A type whose values travel.
 ///
 /// Implemented by `#[derive(Value)]` (and by `#[derive(Entity)]` and
@@ -185,7 +205,8 @@ impl Attr {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be sent to clients",
     label = "this type has no form on the wire",
-    note = "supported: bool, u8 to u64, i8 to i64, f32, f64, String, Blob, Id<T>, Option<T>, Vec<T>, [T; N], and your own types with `#[derive(Value)]`"
+    note = "supported: bool, u8 to u128, i8 to i128, f32, f64, String, Blob, Id<T>, Option<T>, Vec<T>, [T; N], and your own types with `#[derive(Value)]`",
+    note = "usize and isize have another width on another machine: choose one"
 )]
 pub trait Value: Sized {
     /// The attributes that the type understands, as bits of [`accepts`].

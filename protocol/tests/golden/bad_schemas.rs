@@ -68,6 +68,22 @@ fn bad_bytes() -> Vec<Bad<'static>> {
         ("65 fields", input(&fields(65, "00")), Error::TooLong),
         ("257 variants", input(&format!("0afb0101{}", named(257, "00"))), Error::TooLong),
         ("2112 kinds", format!("21{many}{}", NOTHING.repeat(4)), Error::TooLong),
+        (
+            "2049 kinds",
+            {
+                let table = |index: usize, count: usize| {
+                    format!(
+                        "{}{}{count:02x}{}",
+                        text(&format!("t{index}")),
+                        text("E"),
+                        named(count, "00")
+                    )
+                };
+                let tables: String = (0..31).map(|index| table(index, 64)).collect();
+                format!("20{tables}{}{}", table(31, 61), NOTHING.repeat(4))
+            },
+            Error::TooLong,
+        ),
         ("kinds ten deep", input(&format!("{}00", "08".repeat(9))), Error::TooLong),
         ("kinds a thousand deep", input(&format!("{}00", "08".repeat(1000))), Error::TooLong),
     ];
@@ -128,6 +144,25 @@ fn bad_schemas() -> Vec<(&'static str, String)> {
         ("an array of emptiness", input(&format!("0c02{NOTHING}"))),
         ("a row of 1025 cells", table(&format!("0902{}0cfb000400{}00", text("a"), text("b")))),
         ("65 leaves", table(&format!("0902{}{}{}00", text("a"), fields(64, "00"), text("b")))),
+        ("64 leaves and an empty struct", {
+            table(&format!("0902{}{}{}{NOTHING}", text("a"), fields(64, "00"), text("b")))
+        }),
+        ("65 leaves in a variant", {
+            let payload = format!("{}{}{}00", text("a"), fields(64, "00"), text("b"));
+            input(&format!("0a01{}02{payload}", text("V")))
+        }),
+        ("65 leaves three structs deep", {
+            let inner = format!("0902{}{}{}00", text("a"), fields(63, "00"), text("b"));
+            let middle = format!("0901{}{inner}", text("c"));
+            table(&format!("0902{}{middle}{}00", text("d"), text("e")))
+        }),
+        ("an enum at depth 7", input(&format!("{}0a01{}00", "08".repeat(7), text("V")))),
+        ("a list at depth 7", input(&format!("{}0b0100", "08".repeat(7)))),
+        ("a text in an option of at most nothing", input("080500")),
+        (
+            "a name of an entity with a dot",
+            format!("01{}{}00{}", text("t"), text("T.U"), NOTHING.repeat(4)),
+        ),
         ("motion over 2^32 values", table("01030100fd0000000001000000")),
         ("kinds nine deep", input(&format!("{}00", "08".repeat(8)))),
     ]

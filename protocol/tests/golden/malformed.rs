@@ -222,6 +222,7 @@ fn bad_client_messages() -> Vec<Json> {
         ("an overlong command number", "02fb070000".to_owned(), Error::BadInteger),
         ("chat of 513 bytes", format!("03{}", long(513)), Error::TooLong),
         ("chat that is not UTF-8", "0302c328".to_owned(), Error::NotUtf8),
+        ("a message of 16385 bytes", format!("03{}", long(16_381)), Error::TooLong),
         ("a ping without a stamp", "04".to_owned(), Error::Truncated),
         ("no frame at all", "0500".to_owned(), Error::Invalid),
         ("a refresh and more", "0600".to_owned(), Error::Trailing),

@@ -6,6 +6,7 @@ use tickwire_protocol::{Blob, Id};
 use super::json::{list, text};
 use super::story::{Hash, PLAIN, PREDICTED, Send, Story, verify as verify_story};
 use super::values::{grids, largest, more_things, smallest, things};
+use super::wide::{self, Note, Vault};
 use super::world::{
     Engine, Event, Flags, Gauge, Item, Mark, Number, Rank, Ship, Sixteen, Spot, Thing, Things,
 };
@@ -14,8 +15,19 @@ use super::{File, schemas};
 pub(crate) const FILE: File = File { name: "stories.json", produce, verify };
 
 fn produce() -> Json {
-    let stories =
-        [numbers(), gauges(), elements(), masks(), motion(), lives(), scopes(), texts(), events()];
+    let stories = [
+        numbers(),
+        gauges(),
+        elements(),
+        masks(),
+        motion(),
+        lives(),
+        scopes(),
+        texts(),
+        events(),
+        tables(),
+        wide(),
+    ];
     json!({ "stories": stories.map(Story::json) })
 }
 
@@ -343,5 +355,68 @@ fn events() -> Story {
     let wrong = Send { hash: Hash::Wrong, depth: Some(300), events: &old, ..PLAIN };
     story.send(1, "a hash that is not the mirror's", wrong);
     story.send(70_000, "a long way", Send { hash: Hash::None, processed: Some(0), ..PLAIN });
+    story
+}
+
+fn tables() -> Story {
+    let mut story = Story::new("tables", "what one chunk shares between its tables, and what not");
+    let named = |name: &str| Ship { name: name.to_owned(), ..ship(0.0, 0.0) };
+    let thing = |name: &str| Thing { all: Things { name: name.to_owned(), ..Things::default() } };
+    story.room.put(0, 1, 0, &named("Ada"));
+    story.room.put(1, 1, 0, &named("Grace"));
+    story.room.put(0, 1, 0, &thing("Grace"));
+    story.room.put(1, 1, 0, &thing("Ada"));
+    story.send(1, "spawns: the second table repeats texts of the first", PLAIN);
+    story.room.put(1, 1, 0, &named("Linus"));
+    story.room.put(2, 1, 0, &named("Žofie"));
+    story.room.put(1, 1, 0, &thing("Žofie"));
+    story.room.put(2, 1, 0, &thing("Linus"));
+    story.send(1, "a spawn and an update in each: numbers go on over sections and tables", PLAIN);
+    story.room.put(0, 1, 0, &named("Linus"));
+    story.room.put(0, 1, 0, &thing("Linus"));
+    story.send(1, "the next chunk has none of the texts of the one before", PREDICTED);
+    story
+}
+
+fn wide() -> Story {
+    let about = "integers of 128 bits: two halves, or 64 bits where the bounds allow it";
+    let mut story = Story::of("wide", wide::schema(), "wide", about);
+    let mut vault = Vault::default();
+    story.room.put(0, 1, 0, &vault);
+    let most = Vault {
+        gold: u128::MAX,
+        debt: i128::MIN,
+        balance: -(2 << 64),
+        serial: (1 << 64) + 105,
+        height: 1000,
+        count: i128::from(u64::MAX),
+        rows: vec![0, 1, u128::MAX],
+        last: Some(i128::MAX),
+        pair: [1 << 64, 1],
+        note: Note::Sum(-1),
+    };
+    story.room.put(1, 1, 0, &most);
+    story.send(1, "spawns: at rest, and at the ends", PLAIN);
+    vault.gold = u128::from(u64::MAX);
+    vault.debt = -1;
+    vault.balance = -1;
+    vault.height = 5;
+    vault.rows = vec![7];
+    vault.last = Some(-5);
+    vault.note = Note::Sum(1 << 70);
+    story.room.put(0, 1, 0, &vault);
+    story.send(1, "low halves; below 0 both change", PLAIN);
+    vault.gold += 1;
+    vault.debt = -(1 << 64) - 1;
+    vault.height = 10;
+    vault.rows = vec![7 + (1 << 64), 1 << 127];
+    vault.last = Some(-6);
+    vault.pair[1] = 1 << 64;
+    story.room.put(0, 1, 0, &vault);
+    story.send(1, "a carry changes both halves, a step of 2^64 the high one", PREDICTED);
+    (vault.height, vault.serial) = (15, (1 << 64) + 6);
+    story.room.put(0, 1, 0, &vault);
+    story.room.put(1, 1, 0, &Vault::default());
+    story.send(1, "what fits into 64 bits can be motion", PREDICTED);
     story
 }

@@ -23,6 +23,8 @@ use super::{json, world};
 pub(crate) struct Story {
     name: &'static str,
     about: &'static str,
+    /// The name of its schema.
+    schema: &'static str,
     pub(crate) room: Room,
     pub(crate) tick: u32,
     /// The last frame's tick, and the one before in the same connection.
@@ -74,10 +76,21 @@ pub(crate) const PREDICTED: Send<'static> = Send { predict: true, ..PLAIN };
 
 impl Story {
     pub(crate) fn new(name: &'static str, about: &'static str) -> Story {
+        Story::of("space", world::schema(), name, about)
+    }
+
+    /// A story of another schema than most.
+    pub(crate) fn of(
+        schema_name: &'static str,
+        schema: Schema,
+        name: &'static str,
+        about: &'static str,
+    ) -> Story {
         Story {
             name,
             about,
-            room: Room::new(Arc::new(world::schema())),
+            schema: schema_name,
+            room: Room::new(Arc::new(schema)),
             tick: 0,
             sent: None,
             sent_before: None,
@@ -88,7 +101,7 @@ impl Story {
     }
 
     pub(crate) fn json(self) -> Json {
-        json!({ "name": self.name, "about": self.about, "schema": "space", "steps": self.steps })
+        json!({ "name": self.name, "about": self.about, "schema": self.schema, "steps": self.steps })
     }
 
     /// The next frame goes over a new connection.
@@ -276,7 +289,6 @@ pub(crate) fn verify(schema: &Arc<Schema>, story: &Json) {
         let records = shadow.apply(&frame);
         let changes = mirror.apply(&frame).expect("applies");
         let hash_agrees = changes.hash_agrees;
-        #[cfg(debug_assertions)]
         mirror.check();
         let tick = mirror.tick().expect("applied");
         let sections = frame.sections().zip(records).map(|(section, records)| {

@@ -6,7 +6,7 @@ use tickwire_protocol::{Blob, Entity, Id, Message, Table, Value, World};
 
 #[derive(World)]
 pub(crate) struct Space {
-    ships: Table<Ship>,
+    pub(crate) ships: Table<Ship>,
     numbers: Table<Number>,
     gauges: Table<Gauge>,
     things: Table<Thing>,
