@@ -2,7 +2,9 @@
 //! mirror fills on a client.
 //!
 //! A slot is reused as soon as it is free, the lowest first, so that tables
-//! stay dense; the generation tells the entities of one slot apart. Every
+//! stay dense; the generation tells the entities of one slot apart. A client
+//! sees some of the slots only, so rows are in pages: a high slot costs one page
+//! and not all that is below. Every
 //! access that may change a row marks it: who replicates a table looks at the
 //! marked rows only, and decides by comparison what really changed.
 
@@ -143,12 +145,26 @@ impl Scope {
 /// All the entities of one type.
 #[derive(Debug)]
 pub struct Table<T> {
-    rows: Vec<Row<T>>,
+    /// Rows by slot; a page is there if one of its slots was ever in use.
+    pages: Vec<Option<Box<Page<T>>>>,
+    /// The slots below this were in use, or are above others that were.
+    slots: u32,
     /// Slots without an entity, lowest first.
     free: BinaryHeap<Reverse<u32>>,
     /// Slots touched since the last [`AnyTable::take_marks`], each once.
     marks: Vec<u32>,
     len: usize,
+}
+
+/// Slots of one page.
+const PAGE: usize = 64;
+
+type Page<T> = [Row<T>; PAGE];
+
+/// A page of vacant rows, which are made where they stay: a stack may be small.
+fn vacant_page<T>() -> Box<Page<T>> {
+    let rows: Vec<Row<T>> = (0..PAGE).map(|_| Row::vacant()).collect();
+    rows.try_into().unwrap_or_else(|_| unreachable!("there are as many rows as in a page"))
 }
 
 #[derive(Debug)]
@@ -161,9 +177,16 @@ struct Row<T> {
     entity: Option<T>,
 }
 
+impl<T> Row<T> {
+    const fn vacant() -> Row<T> {
+        Row { generation: 0, scope: Scope::ROOM, marked: false, entity: None }
+    }
+}
+
 impl<T> Default for Table<T> {
     fn default() -> Self {
-        Table { rows: Vec::new(), free: BinaryHeap::new(), marks: Vec::new(), len: 0 }
+        let (pages, free) = (Vec::new(), BinaryHeap::new());
+        Table { pages, slots: 0, free, marks: Vec::new(), len: 0 }
     }
 }
 
@@ -195,18 +218,15 @@ impl<T> Table<T> {
     pub fn try_spawn(&mut self, scope: Scope, entity: T) -> Result<Id<T>, Full<T>> {
         let slot = match self.free.pop() {
             Some(Reverse(slot)) => slot,
-            None if self.rows.len() < SLOTS_MAX as usize => {
-                self.rows.push(Row { generation: 0, scope, marked: false, entity: None });
-                (self.rows.len() - 1) as u32
-            }
+            None if self.slots < SLOTS_MAX => self.slots,
             None => return Err(Full(entity)),
         };
-        let row = &mut self.rows[slot as usize];
+        let row = self.place(slot);
         row.generation = row.generation.wrapping_add(1).max(1);
         row.scope = scope;
         row.entity = Some(entity);
-        self.len += 1;
         let id = Id::new(slot, row.generation);
+        self.len += 1;
         self.mark(slot);
         Ok(id)
     }
@@ -234,18 +254,23 @@ impl<T> Table<T> {
 
     /// The entity, unless it is gone.
     pub fn get(&self, id: Id<T>) -> Option<&T> {
-        self.rows
-            .get(id.slot as usize)
-            .filter(|row| row.generation == id.generation)?
-            .entity
-            .as_ref()
+        self.row(id.slot).filter(|row| row.generation == id.generation)?.entity.as_ref()
     }
 
     /// The entity to change, unless it is gone. Marks it.
     pub fn get_mut(&mut self, id: Id<T>) -> Option<&mut T> {
-        self.row_mut(id)?;
-        self.mark(id.slot);
-        self.rows[id.slot as usize].entity.as_mut()
+        let Table { pages, marks, .. } = self;
+        let row = pages.get_mut(id.slot as usize / PAGE)?.as_mut()?;
+        let row = &mut row[id.slot as usize % PAGE];
+        if row.generation != id.generation {
+            return None;
+        }
+        let entity = row.entity.as_mut()?;
+        if !row.marked {
+            row.marked = true;
+            marks.push(id.slot);
+        }
+        Some(entity)
     }
 
     /// Whether the entity is there.
@@ -255,8 +280,8 @@ impl<T> Table<T> {
 
     /// The scope that the entity lives in, unless it is gone.
     pub fn scope(&self, id: Id<T>) -> Option<Scope> {
-        self.get(id)?;
-        Some(self.rows[id.slot as usize].scope)
+        let row = self.row(id.slot).filter(|row| row.generation == id.generation)?;
+        row.entity.as_ref().map(|_| row.scope)
     }
 
     /// Moves the entity to another scope; `false` if it is gone.
@@ -271,7 +296,12 @@ impl<T> Table<T> {
 
     /// All entities in the order of their slots.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (Id<T>, &T)> {
-        self.rows.iter().enumerate().filter_map(|(slot, row)| {
+        let pages = self.pages.iter().enumerate();
+        let pages = pages.filter_map(|(page, rows)| Some((page * PAGE, rows.as_deref()?)));
+        let rows = pages.flat_map(|(first, rows)| {
+            rows.iter().enumerate().map(move |(at, row)| (first + at, row))
+        });
+        rows.filter_map(|(slot, row)| {
             Some((Id::new(slot as u32, row.generation), row.entity.as_ref()?))
         })
     }
@@ -279,13 +309,22 @@ impl<T> Table<T> {
     /// All entities to change, in the order of their slots. Marks every one:
     /// where only few change, [`Table::ids`] and [`Table::get_mut`] cost less.
     pub fn iter_mut(&mut self) -> impl DoubleEndedIterator<Item = (Id<T>, &mut T)> {
-        for (slot, row) in self.rows.iter_mut().enumerate() {
-            if row.entity.is_some() && !row.marked {
-                row.marked = true;
-                self.marks.push(slot as u32);
+        let Table { pages, marks, .. } = self;
+        let there = pages.iter_mut().enumerate();
+        for (page, rows) in there.filter_map(|(page, rows)| Some((page, rows.as_deref_mut()?))) {
+            for (at, row) in rows.iter_mut().enumerate() {
+                if row.entity.is_some() && !row.marked {
+                    row.marked = true;
+                    marks.push((page * PAGE + at) as u32);
+                }
             }
         }
-        self.rows.iter_mut().enumerate().filter_map(|(slot, row)| {
+        let pages = pages.iter_mut().enumerate();
+        let pages = pages.filter_map(|(page, rows)| Some((page * PAGE, rows.as_deref_mut()?)));
+        let rows = pages.flat_map(|(first, rows)| {
+            rows.iter_mut().enumerate().map(move |(at, row)| (first + at, row))
+        });
+        rows.filter_map(|(slot, row)| {
             Some((Id::new(slot as u32, row.generation), row.entity.as_mut()?))
         })
     }
@@ -305,15 +344,34 @@ impl<T> Table<T> {
         self.len == 0
     }
 
+    #[inline]
+    fn row(&self, slot: u32) -> Option<&Row<T>> {
+        let page = self.pages.get(slot as usize / PAGE)?.as_ref()?;
+        page.get(slot as usize % PAGE)
+    }
+
+    #[inline]
+    fn slot_mut(&mut self, slot: u32) -> Option<&mut Row<T>> {
+        let page = self.pages.get_mut(slot as usize / PAGE)?.as_mut()?;
+        page.get_mut(slot as usize % PAGE)
+    }
+
     fn row_mut(&mut self, id: Id<T>) -> Option<&mut Row<T>> {
-        self.rows
-            .get_mut(id.slot as usize)
-            .filter(|row| row.generation == id.generation && row.entity.is_some())
+        self.slot_mut(id.slot).filter(|row| row.generation == id.generation && row.entity.is_some())
+    }
+
+    /// The row of a slot, which is made if it is not there.
+    fn place(&mut self, slot: u32) -> &mut Row<T> {
+        self.slots = self.slots.max(slot + 1);
+        let (page, at) = (slot as usize / PAGE, slot as usize % PAGE);
+        if self.pages.len() <= page {
+            self.pages.resize_with(page + 1, || None);
+        }
+        &mut self.pages[page].get_or_insert_with(vacant_page)[at]
     }
 
     fn mark(&mut self, slot: u32) {
-        let row = &mut self.rows[slot as usize];
-        if !row.marked {
+        if let Some(row) = self.slot_mut(slot).filter(|row| !row.marked) {
             row.marked = true;
             self.marks.push(slot);
         }
@@ -340,19 +398,22 @@ pub trait AnyTable {
 
 impl<T: Entity> AnyTable for Table<T> {
     fn take_marks(&mut self, out: &mut Vec<u32>) {
-        for &slot in &self.marks {
-            self.rows[slot as usize].marked = false;
+        let Table { pages, marks, .. } = self;
+        for &slot in &*marks {
+            if let Some(Some(page)) = pages.get_mut(slot as usize / PAGE) {
+                page[slot as usize % PAGE].marked = false;
+            }
         }
-        out.append(&mut self.marks);
+        out.append(marks);
     }
 
     fn occupant(&self, slot: u32) -> Option<(u32, Scope)> {
-        let row = self.rows.get(slot as usize).filter(|row| row.entity.is_some())?;
+        let row = self.row(slot).filter(|row| row.entity.is_some())?;
         Some((row.generation, row.scope))
     }
 
     fn store(&self, slot: u32, cells: &mut [i64], heap: &mut Heap) {
-        if let Some(entity) = self.rows.get(slot as usize).and_then(|row| row.entity.as_ref()) {
+        if let Some(entity) = self.row(slot).and_then(|row| row.entity.as_ref()) {
             entity.store(&Attr::PLAIN, cells, heap);
         }
     }
@@ -362,24 +423,15 @@ impl<T: Entity> AnyTable for Table<T> {
     }
 
     fn adopt(&mut self, slot: u32, generation: u32, scope: Scope, cells: &[i64], heap: &Heap) {
-        let slot = slot as usize;
-        while self.rows.len() <= slot {
-            self.rows.push(Row { generation: 0, scope, marked: false, entity: None });
-        }
-        let row = &mut self.rows[slot];
-        if row.entity.is_none() {
-            self.len += 1;
-        }
-        *row = Row {
-            generation,
-            scope,
-            marked: false,
-            entity: Some(T::load(&Attr::PLAIN, cells, heap)),
-        };
+        let entity = Some(T::load(&Attr::PLAIN, cells, heap));
+        let row = self.place(slot);
+        let was = row.entity.is_some();
+        *row = Row { generation, scope, marked: false, entity };
+        self.len += usize::from(!was);
     }
 
     fn reload(&mut self, slot: u32, scope: Scope, mask: u64, cells: &[i64], heap: &Heap) {
-        let Some(row) = self.rows.get_mut(slot as usize) else { return };
+        let Some(row) = self.slot_mut(slot) else { return };
         row.scope = scope;
         if let Some(entity) = &mut row.entity {
             entity.reload(&Attr::PLAIN, mask, cells, heap);
@@ -387,7 +439,7 @@ impl<T: Entity> AnyTable for Table<T> {
     }
 
     fn evict(&mut self, slot: u32) {
-        if let Some(row) = self.rows.get_mut(slot as usize)
+        if let Some(row) = self.slot_mut(slot)
             && row.entity.take().is_some()
         {
             self.len -= 1;

@@ -5,13 +5,16 @@ use std::sync::Arc;
 
 use tickwire_protocol::bits::BitWriter;
 use tickwire_protocol::chunk;
-use tickwire_protocol::client::mirror::{Mirror, MirrorError};
+use tickwire_protocol::client::mirror::{Mirror, MirrorError, Typed};
 use tickwire_protocol::frame::{Form, Header, Step, write_header};
 use tickwire_protocol::limits::MIRROR_BYTES_MAX;
 use tickwire_protocol::message::ServerMessage;
 use tickwire_protocol::schema::{Field, IntRepr, Kind, Schema, TableSchema};
 use tickwire_protocol::table::Scope;
 use tickwire_protocol::time::Tick;
+use tickwire_protocol::{Id, World};
+
+use crate::targets::world::{Ship, Space};
 
 const TOO_MUCH: Result<(), MirrorError> = Err(MirrorError::Chunk(chunk::Error::TooMuchState));
 
@@ -148,4 +151,27 @@ fn long_texts_leave_no_memory_behind_short_ones() {
     let held = before.bytes_current;
     assert_eq!(mirror.heap().bytes(), 10 * TEXTS as usize);
     assert!(held < 2_000_000, "{held} bytes for {} of text", mirror.heap().bytes());
+}
+
+#[test]
+fn a_row_in_the_highest_slot_costs_a_typed_world_one_page() {
+    let none = Kind::default;
+    let schema = Schema::new(Space::schema(), none(), none(), none(), none()).expect("in limits");
+    let mut mirror = Mirror::new(Arc::new(schema));
+    let mut typed: Typed<Space> = Typed::new(mirror.schema(), mirror.schema()).expect("the same");
+    let mut w = table(2, 1);
+    w.golomb(65_535, 0, 32);
+    w.golomb(0, 1, 32);
+    w.flag(true);
+    w.put(0, 2);
+    let chunk = finish(&w);
+    let (applied, peak) = apply(&mut mirror, FULL, Form::Whole, &chunk);
+    assert_eq!(applied, Ok(()));
+    assert!(peak <= 8192, "{peak} bytes for the mirror: its index");
+    let info = allocation_counter::measure(|| typed.follow(&mirror));
+    let page = 64 * (size_of::<Ship>() + 16);
+    let index = 1024 * size_of::<usize>();
+    assert!(info.bytes_max as usize <= index + page + 4096, "{} bytes", info.bytes_max);
+    assert!(typed.world().ships.get(Id::new(65_535, 1)).is_some());
+    assert_eq!(typed.world().ships.iter().count(), 1);
 }
