@@ -155,8 +155,14 @@ impl Value {
         }
     }
 
-    /// Takes a value of a kind from a message.
+    /// Takes a value of a kind from a message. Nothing is allocated before it is
+    /// known that all of it is well-formed.
     pub fn read(kind: &Kind, r: &mut Reader<'_>) -> Result<Value, Error> {
+        look(kind, &mut r.clone())?;
+        Value::take(kind, r)
+    }
+
+    fn take(kind: &Kind, r: &mut Reader<'_>) -> Result<Value, Error> {
         Ok(match kind {
             Kind::Bool => Value::Bool(r.bool()?),
             Kind::Int { repr, min, max, .. } => {
@@ -191,7 +197,7 @@ impl Value {
                 Value::Ref { slot, generation }
             }
             Kind::Option(of) => Value::Option(match r.bool()? {
-                true => Some(Box::new(Value::read(of, r)?)),
+                true => Some(Box::new(Value::take(of, r)?)),
                 false => None,
             }),
             Kind::Struct(fields) => Value::Struct(read_fields(fields, r)?),
@@ -349,14 +355,49 @@ fn fields_to_cells(
     }
 }
 
+/// Goes over a value without keeping anything of it.
+fn look(kind: &Kind, r: &mut Reader<'_>) -> Result<(), Error> {
+    let look_all = |fields: &[Field], r: &mut Reader<'_>| {
+        fields.iter().try_for_each(|field| look(&field.kind, r))
+    };
+    match kind {
+        Kind::Text { max } => r.str(*max as usize).map(drop),
+        Kind::Bytes { max } => r.bytes(*max as usize).map(drop),
+        Kind::Option(of) => {
+            if r.bool()? {
+                look(of, r)
+            } else {
+                Ok(())
+            }
+        }
+        Kind::Struct(fields) => look_all(fields, r),
+        Kind::Enum(variants) => {
+            let variant = variants.get(r.u32()? as usize).ok_or(Error::BadTag)?;
+            look_all(&variant.fields, r)
+        }
+        Kind::List { of, max } => {
+            let len = r.count(*max as usize)?;
+            (0..len).try_for_each(|_| look(of, r))
+        }
+        Kind::Array { of, len } => (0..*len).try_for_each(|_| look(of, r)),
+        // What is left is a number, which owns nothing.
+        _ => Value::take(kind, r).map(drop),
+    }
+}
+
 fn read_fields(fields: &[Field], r: &mut Reader<'_>) -> Result<Vec<(String, Value)>, Error> {
-    fields.iter().map(|field| Ok((field.name.clone(), Value::read(&field.kind, r)?))).collect()
+    let mut values = Vec::with_capacity(fields.len());
+    for field in fields {
+        values.push((field.name.clone(), Value::take(&field.kind, r)?));
+    }
+    Ok(values)
 }
 
 fn read_elements(of: &Kind, len: usize, r: &mut Reader<'_>) -> Result<Vec<Value>, Error> {
-    let mut values = Vec::new();
+    // That many are there: they were looked at.
+    let mut values = Vec::with_capacity(len);
     for _ in 0..len {
-        values.push(Value::read(of, r)?);
+        values.push(Value::take(of, r)?);
     }
     Ok(values)
 }

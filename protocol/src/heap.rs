@@ -76,6 +76,11 @@ impl Heap {
         }
     }
 
+    /// What the texts cost: their bytes, and what is known of each.
+    pub fn cost(&self) -> usize {
+        self.bytes + self.entries.len() * size_of::<Entry>()
+    }
+
     /// Bytes of all texts together.
     pub fn bytes(&self) -> usize {
         self.bytes

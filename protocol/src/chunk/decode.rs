@@ -505,7 +505,7 @@ impl<'a, 'b> RowDecoder<'a, 'b> {
         }
         self.heap.set(cell, text);
         // A repeat takes seven bits, whatever the text's length is.
-        if self.heap.bytes() > MIRROR_BYTES_MAX { Err(Error::TooMuchState) } else { Ok(()) }
+        if self.heap.cost() > MIRROR_BYTES_MAX { Err(Error::TooMuchState) } else { Ok(()) }
     }
 }
 

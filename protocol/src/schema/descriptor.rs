@@ -56,20 +56,9 @@ impl Schema {
         if bytes.len() > DESCRIPTOR_BYTES_MAX {
             return Err(Error::TooLong);
         }
-        let mut parse = Parse { r: Reader::new(bytes), kinds: 0 };
-        let mut schema = Schema::default();
-        for _ in 0..parse.r.count(TABLES_MAX)? {
-            schema.tables.push(TableSchema {
-                name: parse.name()?,
-                entity: parse.name()?,
-                fields: parse.fields(0)?,
-            });
-        }
-        schema.input = parse.kind(0)?;
-        schema.command = parse.kind(0)?;
-        schema.reply = parse.kind(0)?;
-        schema.event = parse.kind(0)?;
-        parse.r.finish()?;
+        // Nothing is allocated before it is known that the bytes are well-formed.
+        Parse::<false>::schema(bytes)?;
+        let schema = Parse::<true>::schema(bytes)?;
         schema.check().map_err(|_| Error::Invalid)?;
         Ok(schema)
     }
@@ -142,23 +131,56 @@ fn flags(motion: bool, ring: bool) -> u8 {
 }
 
 /// The way from bytes to a schema: bounded in depth and in kinds, so that a
-/// hostile server costs a client a known amount of memory and no stack.
-struct Parse<'a> {
+/// hostile server costs a client a known amount of memory and no stack. Unless
+/// it is to `KEEP` what it reads, it only looks: what it gives then is empty.
+struct Parse<'a, const KEEP: bool> {
     r: Reader<'a>,
     kinds: usize,
 }
 
-impl Parse<'_> {
+impl<'a, const KEEP: bool> Parse<'a, KEEP> {
+    fn schema(bytes: &'a [u8]) -> Result<Schema, Error> {
+        let mut parse = Parse::<'a, KEEP> { r: Reader::new(bytes), kinds: 0 };
+        let tables = parse.many(TABLES_MAX, |parse| {
+            let (name, entity) = (parse.name()?, parse.name()?);
+            Ok(TableSchema { name, entity, fields: parse.fields(0)? })
+        })?;
+        let [input, command, reply, event] =
+            [parse.kind(0)?, parse.kind(0)?, parse.kind(0)?, parse.kind(0)?];
+        parse.r.finish()?;
+        Ok(Schema { tables, input, command, reply, event })
+    }
+
+    /// A count, and as many things; memory for exactly these.
+    fn many<T>(
+        &mut self,
+        max: usize,
+        mut one: impl FnMut(&mut Self) -> Result<T, Error>,
+    ) -> Result<Vec<T>, Error> {
+        let count = self.r.count(max)?;
+        let mut all = Vec::with_capacity(if KEEP { count } else { 0 });
+        for _ in 0..count {
+            let thing = one(self)?;
+            if KEEP {
+                all.push(thing);
+            }
+        }
+        Ok(all)
+    }
+
     fn name(&mut self) -> Result<String, Error> {
-        Ok(self.r.str(NAME_BYTES_MAX)?.to_owned())
+        let name = self.r.str(NAME_BYTES_MAX)?;
+        Ok(if KEEP { name.to_owned() } else { String::new() })
     }
 
     fn fields(&mut self, depth: usize) -> Result<Vec<Field>, Error> {
-        let mut fields = Vec::new();
-        for _ in 0..self.r.count(LEAVES_MAX)? {
-            fields.push(Field { name: self.name()?, kind: self.kind(depth)? });
-        }
-        Ok(fields)
+        self.many(LEAVES_MAX, |parse| Ok(Field { name: parse.name()?, kind: parse.kind(depth)? }))
+    }
+
+    /// The kind that another holds.
+    fn inner(&mut self, depth: usize, wrap: impl FnOnce(Box<Kind>) -> Kind) -> Result<Kind, Error> {
+        let of = self.kind(depth + 1)?;
+        Ok(if KEEP { wrap(Box::new(of)) } else { of })
     }
 
     fn flags(&mut self, allowed: u8) -> Result<(bool, bool), Error> {
@@ -204,20 +226,23 @@ impl Parse<'_> {
             5 => Kind::Text { max: self.r.u32()? },
             6 => Kind::Bytes { max: self.r.u32()? },
             7 => Kind::Ref { entity: self.name()? },
-            8 => Kind::Option(Box::new(self.kind(depth + 1)?)),
+            8 => self.inner(depth, Kind::Option)?,
             9 => Kind::Struct(self.fields(depth + 1)?),
             10 => {
-                let mut variants = Vec::new();
-                for _ in 0..self.r.count(VARIANTS_MAX)? {
+                Kind::Enum(self.many(VARIANTS_MAX, |parse| {
                     // A variant counts as a kind: many empty ones cost memory too.
-                    self.kinds += 1;
-                    let name = self.name()?;
-                    variants.push(Variant { name, fields: self.fields(depth + 1)? });
-                }
-                Kind::Enum(variants)
+                    parse.kinds += 1;
+                    Ok(Variant { name: parse.name()?, fields: parse.fields(depth + 1)? })
+                })?)
             }
-            11 => Kind::List { max: self.r.u32()?, of: Box::new(self.kind(depth + 1)?) },
-            12 => Kind::Array { len: self.r.u32()?, of: Box::new(self.kind(depth + 1)?) },
+            11 => {
+                let max = self.r.u32()?;
+                self.inner(depth, |of| Kind::List { max, of })?
+            }
+            12 => {
+                let len = self.r.u32()?;
+                self.inner(depth, |of| Kind::Array { len, of })?
+            }
             _ => return Err(Error::BadTag),
         })
     }

@@ -27,6 +27,10 @@ fn check(what: &str, raw: &[u8], peak: usize, bound: usize) {
     assert!(peak <= bound, "{what}: {peak} bytes over {bound} for {} bytes: {raw:x?}", raw.len());
 }
 
+/// Bytes of the shortest description of a field or of what is as large: a name
+/// of one letter has two, its kind has one.
+const DESCRIBED_BYTES: usize = 3;
+
 /// The bound that holds for every decoder where a length lies.
 pub(crate) fn strict<T>(raw: &[u8], run: impl FnOnce() -> T) -> T {
     let (out, peak) = measure(run);
@@ -55,8 +59,9 @@ pub(crate) fn typed<T: Message>(raw: &[u8]) -> Result<T, Error> {
     read
 }
 
-/// A message by its schema: it holds a name beside every value, and that is what
-/// the bound is made of. An element of a list is only there if a byte is.
+/// A message by its schema: malformed, it costs nothing. Well-formed, it holds a
+/// name beside every value, and that is what the bound is made of. An element of
+/// a list is only there if a byte is.
 pub(crate) fn dynamic(kind: &Kind, raw: &[u8]) -> Result<Value, Error> {
     let (read, peak) = measure(|| {
         let mut r = Reader::new(raw);
@@ -64,7 +69,11 @@ pub(crate) fn dynamic(kind: &Kind, raw: &[u8]) -> Result<Value, Error> {
         r.finish()?;
         Ok(value)
     });
-    let bound = raw.len() + SLACK + GROWING * value_bytes(kind, raw.len());
+    let bound = match &read {
+        // The bytes after a value are found when it is there.
+        Err(error) if *error != Error::Trailing => 0,
+        _ => raw.len() + value_bytes(kind, raw.len()),
+    };
     check("message by schema", raw, peak, bound);
     read
 }
@@ -88,10 +97,15 @@ fn value_bytes(kind: &Kind, length: usize) -> usize {
         }
 }
 
-/// A descriptor: a field takes two bytes at least, and [`Field`] is what it becomes.
+/// A descriptor: malformed, it costs nothing. Well-formed, a field takes three
+/// bytes at least, and [`Field`] is what it becomes; a table and a variant are
+/// less for more bytes. Its rules are checked on what it became.
 pub(crate) fn descriptor(raw: &[u8]) -> Result<Schema, Error> {
     let (read, peak) = measure(|| Schema::from_descriptor(raw));
-    let bound = raw.len() + SLACK + GROWING * size_of::<Field>() * raw.len().div_ceil(2);
+    let bound = match &read {
+        Err(error) if *error != Error::Invalid => 0,
+        _ => raw.len() + SLACK + size_of::<Field>() * raw.len().div_ceil(DESCRIBED_BYTES),
+    };
     check("descriptor", raw, peak, bound);
     read
 }

@@ -361,7 +361,7 @@ impl Target<'_> {
     /// Errs if one more row would be more than a client gives.
     fn afford(&self) -> Result<(), Error> {
         let rows: usize = self.tables.iter().map(TableRows::bytes).sum();
-        if rows + self.heap.bytes() > MIRROR_BYTES_MAX { Err(Error::TooMuchState) } else { Ok(()) }
+        if rows + self.heap.cost() > MIRROR_BYTES_MAX { Err(Error::TooMuchState) } else { Ok(()) }
     }
 }
 
