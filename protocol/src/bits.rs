@@ -172,7 +172,7 @@ impl Gather {
         if self.used > 63 - SHORT_BITS {
             self.flush(w);
         }
-        self.word |= u64::from(code & (1 << SHORT_BITS) - 1) << self.used;
+        self.word |= u64::from(code & ((1 << SHORT_BITS) - 1)) << self.used;
         self.used += u32::from(code >> SHORT_BITS);
     }
 }

@@ -243,9 +243,9 @@ impl<T> Table<T> {
 
     /// Takes out every entity that `keep` does not want, in the order of their slots.
     pub fn retain(&mut self, mut keep: impl FnMut(Id<T>, &T) -> bool) {
-        for slot in 0..self.rows.len() {
-            let row = &self.rows[slot];
-            let id = Id::new(slot as u32, row.generation);
+        for slot in 0..self.slots {
+            let Some(row) = self.row(slot) else { continue };
+            let id = Id::new(slot, row.generation);
             if row.entity.as_ref().is_some_and(|entity| !keep(id, entity)) {
                 self.despawn(id);
             }
@@ -457,7 +457,10 @@ mod tests {
         let ids: Vec<_> = (0..6).map(|n| table.spawn(n)).collect();
         table.despawn(ids[2]);
         table.marks.clear();
-        table.rows.iter_mut().for_each(|row| row.marked = false);
+        table.pages[0]
+            .iter_mut()
+            .flat_map(|page| page.iter_mut())
+            .for_each(|row| row.marked = false);
         let mut asked = Vec::new();
         table.retain(|id, &n| {
             asked.push(id);

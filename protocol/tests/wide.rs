@@ -132,5 +132,5 @@ fn the_dynamic_view_has_both_halves() {
     let kind = i128::kind(&Attr::PLAIN);
     let value = dynamic::Value::read(&kind, &mut codec::Reader::new(&bytes)).expect("a value");
     assert_eq!(value.get("high"), Some(&dynamic::Value::Int(-1)));
-    assert_eq!(value.get("low"), Some(&dynamic::Value::Int(u64::MAX as i128 - 1)));
+    assert_eq!(value.get("low"), Some(&dynamic::Value::Int(i128::from(u64::MAX) - 1)));
 }

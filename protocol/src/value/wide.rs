@@ -73,6 +73,7 @@ macro_rules! wide {
                 clamped($ty::from(high) << 64 | $ty::from(low), attr)
             }
 
+            #[allow(clippy::cast_lossless, reason = "the same text serves both types")]
             impl Value for $ty {
                 const ACCEPTS: u32 = accepts::$accepts | accepts::INT_RANGE | accepts::MOTION;
                 fn kind(attr: &Attr) -> Kind {

@@ -238,21 +238,20 @@ impl Track {
         encoder: &mut Encoder,
     ) {
         for (slot, row, new) in self.changed_since(scope, since, since) {
-            self.update_plain(layout, slot, row, new, since, heap, encoder);
+            let (mask, base) = self.base(layout, row, new, since);
+            encoder.update_leaves(layout, slot, mask, base, new, heap);
         }
     }
 
+    /// A row's cells at a tick, and in which leaves they differ from those now.
     #[inline(always)]
-    fn update_plain(
-        &self,
+    fn base<'a>(
+        &'a self,
         layout: &TableLayout,
-        slot: u32,
         row: &Row,
-        new: &[i64],
+        new: &'a [i64],
         since: Tick,
-        heap: &Heap,
-        encoder: &mut Encoder,
-    ) {
+    ) -> (u64, &'a [i64]) {
         let back = self.undo.back(since, Back::from(row.undo));
         let base = self.undo.cells(back.oldest).unwrap_or(new);
         // What one step did is known; of several, one may take another back.
@@ -260,7 +259,7 @@ impl Track {
             true => back.touched,
             false => layout.record.differing_among(back.touched, base, new),
         };
-        encoder.update_leaves(layout, slot, mask, base, new, heap);
+        (mask, base)
     }
 
     /// The updates of a client that draws a line through the row at two ticks.
@@ -277,7 +276,8 @@ impl Track {
         for (slot, row, new) in self.changed_since(scope, since, before) {
             // A row that came after the earlier tick stands still on the client.
             if row.entered > before {
-                self.update_plain(layout, slot, row, new, since, heap, encoder);
+                let (mask, base) = self.base(layout, row, new, since);
+                encoder.update_leaves(layout, slot, mask, base, new, heap);
                 continue;
             }
             let back = self.undo.back(since, Back::from(row.undo));
