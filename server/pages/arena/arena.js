@@ -25,7 +25,7 @@ const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const shell = new Shell({
   game: "arena",
   title: "Arena",
-  about: "Shoot rocks and ships. A rock is 1 point, a ship 5. Rocks hit back; three hits are the end of a ship.",
+  about: "Shoot rocks and ships: a rock is 1 point, a ship 5. A ship takes three hits; a large rock is three at once.",
   keys: [
     ["← →", "turn"],
     ["↑", "burn the engine"],
