@@ -34,3 +34,8 @@ mod text;
 pub mod token;
 pub mod worker;
 pub mod world;
+
+// The tutorial's program is compiled and run with the other examples of this crate.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/GAME.md")]
+struct Tutorial;

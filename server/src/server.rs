@@ -46,6 +46,8 @@ pub(crate) use node::Node;
 pub struct Builder {
     config: Config,
     games: Vec<GameEntry>,
+    /// See [`Builder::without_credit`].
+    credit_off: bool,
     pages: Pages,
     /// The first thing that is wrong with the games.
     problem: Option<StartError>,
@@ -126,6 +128,14 @@ impl Builder {
         self
     }
 
+    /// Lets frames go that nobody has acknowledged, however many. Only for the
+    /// benchmark that shows what credit is good for.
+    #[doc(hidden)]
+    pub fn without_credit(mut self) -> Builder {
+        self.credit_off = true;
+        self
+    }
+
     /// Starts the workers and listens. Connections are only served by
     /// [`Server::run_until`].
     ///
@@ -141,7 +151,8 @@ impl Builder {
             .and_then(|listener| Ok((listener.local_addr()?, listener)))
             .map_err(|error| StartError::Listen { address, error });
         let (address, listener) = listener?;
-        let setup = node::Setup::new(self.config, self.games, self.pages, address)?;
+        let mut setup = node::Setup::new(self.config, self.games, self.pages, address)?;
+        setup.credit = !self.credit_off;
         let mut workers = Vec::new();
         for index in 0..setup.workers() {
             let worker = Worker::start(index, setup.common.clone()).await;
@@ -163,7 +174,8 @@ impl Builder {
         let address = self.config.listen;
         let setup = node::Setup::new(self.config, self.games, self.pages, address)?;
         let (mailbox, orders) = Mailbox::new();
-        let host = LocalHost { common: setup.common.clone(), mailbox: mailbox.clone(), orders };
+        let (common, alarm) = (setup.common.clone(), Alarm::Tokio);
+        let host = LocalHost { common, mailbox: mailbox.clone(), orders, alarm };
         Ok(Local { node: setup.finish(vec![mailbox]), host })
     }
 }
@@ -318,9 +330,21 @@ struct LocalHost {
     common: crate::worker::Common,
     mailbox: Mailbox,
     orders: mpsc::Receiver<Order>,
+    alarm: Alarm,
 }
 
 impl Local {
+    /// Waits with the timer that workers with a thread have, which a simulation cannot
+    /// turn. Only for the benchmark that compares the two.
+    ///
+    /// # Errors
+    /// If the operating system has no timer to give.
+    #[doc(hidden)]
+    pub fn precise(mut self) -> io::Result<Local> {
+        self.host.alarm = Alarm::precise()?;
+        Ok(self)
+    }
+
     /// A way to the server.
     pub fn handle(&self) -> Handle {
         Handle { node: Arc::clone(&self.node) }
@@ -330,8 +354,8 @@ impl Local {
     /// connections have ended.
     pub async fn run_until(self, shutdown: impl Future<Output = ()>) {
         let Local { node, host } = self;
-        let LocalHost { common, mailbox, orders } = host;
-        let worker = Host::new(0, common, Arc::clone(&mailbox.load)).run(orders, Alarm::Tokio);
+        let LocalHost { common, mailbox, orders, alarm } = host;
+        let worker = Host::new(0, common, Arc::clone(&mailbox.load)).run(orders, alarm);
         let stop = async {
             shutdown.await;
             node.drain();

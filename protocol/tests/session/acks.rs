@@ -58,6 +58,25 @@ fn a_late_frame_is_acknowledged_at_once() {
 }
 
 #[test]
+fn who_holds_an_input_is_heard_five_times_a_second_however_few_frames_come() {
+    let mut pair = Pair::joined();
+    pair.session.pace(40);
+    pair.frame(1, 1050);
+    pair.session.input(&[1, 0], ms(1060)).unwrap();
+    assert_eq!(sent_but_pings(&mut pair.session), ["input ack 101 0@103[1, 0]", "pace 40"]);
+    let mut times = Vec::new();
+    for at in 1060..2000 {
+        while pair.session.poll_event().is_some() {}
+        pair.session.handle_timeout(ms(at));
+        for word in sent_but_pings(&mut pair.session) {
+            assert_eq!(word, "input ack 101");
+            times.push(at);
+        }
+    }
+    assert_eq!(times, [1260, 1460, 1660, 1860]);
+}
+
+#[test]
 fn a_pace_that_was_asked_for_makes_no_frame_late() {
     let mut pair = Pair::joined();
     pair.session.pace(4);

@@ -51,6 +51,11 @@ pub struct RoomConfig {
     pub chat_lines_max: usize,
     /// A frame tells the hash of the client's state about this often.
     pub hash_every: Duration,
+    /// Whether frames that are not acknowledged hold back those after them. Only a
+    /// benchmark that shows what this is good for switches it off: the age of what
+    /// clients see, and the memory of a client that does not read, are not bounded then.
+    #[doc(hidden)]
+    pub credit: bool,
 }
 
 impl Default for RoomConfig {
@@ -66,6 +71,7 @@ impl Default for RoomConfig {
             reliable_bytes_max: 64 * 1024,
             chat_lines_max: 50,
             hash_every: Duration::from_secs(1),
+            credit: true,
         }
     }
 }

@@ -12,16 +12,48 @@ use tickwire_protocol::client::session::ACK_INTERVAL;
 use tickwire_protocol::limits::CREDIT_MAX;
 use tickwire_protocol::{Scope, Tick, Time};
 
-/// How many frames a client may have unacknowledged: those that a round trip
-/// and the client's patience take, and one.
-pub(super) fn permits(min_rtt: Duration, send_interval: Duration) -> usize {
-    let frames = (min_rtt + ACK_INTERVAL).as_micros().div_ceil(send_interval.as_micros().max(1));
+/// How long deliveries are counted before they say how fast the way is.
+const DELIVERY_WINDOW: Duration = Duration::from_secs(1);
+
+/// How many frames may be on the way that takes so long to acknowledge them: those of
+/// that time, and one.
+fn permits(wait: Duration, interval: Duration) -> usize {
+    let frames = wait.as_micros().div_ceil(interval.as_micros().max(1));
     (1 + frames).clamp(2, CREDIT_MAX.into()) as usize
+}
+
+/// How far apart frames arrive.
+#[derive(Debug, Default)]
+struct Delivery {
+    since: Option<Time>,
+    /// Frames that were acknowledged since then.
+    frames: u32,
+    /// The mean of the window before.
+    interval: Option<Duration>,
+}
+
+impl Delivery {
+    fn acked(&mut self, frames: u32, now: Time) {
+        let since = *self.since.get_or_insert(now);
+        self.frames += frames;
+        let elapsed = now.since(since);
+        if elapsed >= DELIVERY_WINDOW {
+            self.interval = Some(elapsed / self.frames.max(1));
+            (self.since, self.frames) = (Some(now), 0);
+        }
+    }
+
+    /// The interval at which frames get through, if that is clearly more than the one
+    /// at which they are made.
+    fn interval(&self, send_interval: Duration) -> Duration {
+        self.interval.filter(|it| *it > send_interval * 5 / 4).unwrap_or(send_interval)
+    }
 }
 
 /// The frames of a seat: the last one that was acknowledged, and those after it.
 ///
-/// At most [`CREDIT_MAX`] and one: nobody sends a frame without a permit. It
+/// At most [`CREDIT_MAX`] and one: nobody sends a frame without a permit (but see
+/// `RoomConfig::credit`). It
 /// outlives the connection: a client that resumes names one of these ticks, and
 /// the trail says which scopes it watched then.
 #[derive(Debug, Default)]
@@ -30,6 +62,7 @@ pub(super) struct Trail {
     frames: VecDeque<Sent>,
     /// Whether the first one is acknowledged.
     acked: bool,
+    delivery: Delivery,
 }
 
 #[derive(Debug)]
@@ -38,6 +71,9 @@ struct Sent {
     at: Time,
     /// The scopes that the client watches with this frame, ascending.
     watched: Rc<[Scope]>,
+    /// It stands for several, or for everything: the client acknowledges it, and all
+    /// before it, as soon as it comes.
+    merged: bool,
 }
 
 /// What an acknowledgement says.
@@ -53,12 +89,23 @@ pub(super) enum Ack {
 
 impl Trail {
     pub(super) fn new() -> Trail {
-        Trail { frames: VecDeque::with_capacity(CREDIT_MAX as usize + 1), acked: false }
+        let frames = VecDeque::with_capacity(CREDIT_MAX as usize + 1);
+        Trail { frames, acked: false, delivery: Delivery::default() }
     }
 
     /// Frames that are not acknowledged.
     pub(super) fn unacked(&self) -> usize {
         self.frames.len() - usize::from(self.acked)
+    }
+
+    /// Whether the client may get another frame. Who gets merged frames does not wait
+    /// with an acknowledgement, and a way that is slower than the frames needs fewer
+    /// on it to be full: what is over that would only wait, and grow old.
+    pub(super) fn has_credit(&self, min_rtt: Duration, send_interval: Duration) -> bool {
+        let mut unacked = self.frames.range(usize::from(self.acked)..);
+        let patience = if unacked.any(|sent| sent.merged) { Duration::ZERO } else { ACK_INTERVAL };
+        let interval = self.delivery.interval(send_interval);
+        self.unacked() < permits(min_rtt.saturating_add(patience), interval)
     }
 
     /// When the oldest of them was sent.
@@ -67,9 +114,8 @@ impl Trail {
     }
 
     /// A frame goes out.
-    pub(super) fn send(&mut self, tick: Tick, at: Time, watched: Rc<[Scope]>) {
-        debug_assert!(self.frames.len() <= CREDIT_MAX as usize, "a frame needs a permit");
-        self.frames.push_back(Sent { tick, at, watched });
+    pub(super) fn send(&mut self, tick: Tick, at: Time, watched: Rc<[Scope]>, merged: bool) {
+        self.frames.push_back(Sent { tick, at, watched, merged });
     }
 
     /// The client says that it has applied `tick`.
@@ -81,6 +127,7 @@ impl Trail {
         if newer <= usize::from(self.acked) {
             return Ack::Known;
         }
+        self.delivery.acked((newer - usize::from(self.acked)) as u32, now);
         self.frames.drain(..newer - 1);
         self.acked = true;
         let last = &self.frames[0];
@@ -93,6 +140,7 @@ impl Trail {
     pub(super) fn resume(&mut self, tick: Option<Tick>) -> Option<Rc<[Scope]>> {
         self.frames.retain(|sent| Some(sent.tick) == tick);
         self.acked = !self.frames.is_empty();
+        self.delivery = Delivery::default();
         self.frames.front().map(|sent| sent.watched.clone())
     }
 
@@ -118,18 +166,48 @@ mod tests {
     fn trail(ticks: &[u32]) -> Trail {
         let mut trail = Trail::new();
         for &tick in ticks {
-            trail.send(Tick(tick), Time::from_millis(tick.into()), [Scope(tick)].into());
+            trail.send(Tick(tick), Time::from_millis(tick.into()), [Scope(tick)].into(), false);
         }
         trail
     }
 
     #[test]
     fn permits_cover_the_round_trip_and_stay_in_bounds() {
-        assert_eq!(permits(ms(0), ms(33)), 5);
-        assert_eq!(permits(ms(0), ms(1000)), 2);
-        assert_eq!(permits(ms(200), ms(50)), 7);
+        assert_eq!(permits(ms(100), ms(33)), 5);
+        assert_eq!(permits(ms(100), ms(1000)), 2);
+        assert_eq!(permits(ms(300), ms(50)), 7);
         assert_eq!(permits(ms(60_000), ms(16)), 16);
-        assert_eq!(permits(Duration::MAX - ms(1000), Duration::ZERO), 16);
+        assert_eq!(permits(Duration::MAX, Duration::ZERO), 16);
+    }
+
+    /// How many frames may be on the way at a round trip, when they arrive so far apart.
+    fn granted(rtt: u64, arrive_every: u64, merged: bool) -> usize {
+        let mut trail = Trail::new();
+        let mut at = 0;
+        let scopes: Rc<[Scope]> = [Scope::ROOM].into();
+        for tick in 1..100 {
+            at += arrive_every;
+            trail.send(Tick(tick), Time::from_millis(at), scopes.clone(), merged);
+            trail.ack(Tick(tick), Time::from_millis(at + rtt));
+        }
+        let mut count = 0;
+        while trail.has_credit(ms(rtt), ms(33)) {
+            count += 1;
+            trail.send(Tick(100 + count), Time::from_millis(at), scopes.clone(), merged);
+        }
+        count as usize
+    }
+
+    #[test]
+    fn a_slow_way_is_kept_full_and_no_fuller() {
+        assert_eq!(granted(0, 33, false), 5, "the client may wait with its acknowledgement");
+        assert_eq!(granted(200, 33, false), 11);
+        assert_eq!(granted(200, 33, true), 8, "it does not wait");
+        assert_eq!(granted(80, 82, true), 2, "a way that takes a frame each 82 ms");
+        assert_eq!(granted(80, 40, true), 4, "a little late is not slow");
+        // With these few, more get through than before as soon as the way is free.
+        assert_eq!(granted(0, 82, false), 3);
+        assert_eq!(granted(200, 82, true), 4);
     }
 
     #[test]

@@ -126,7 +126,8 @@ impl<G: Game> Room<G> {
             return Err(Over::Because(CloseReason::TooSlow));
         }
         let new = client.frame.is_none_or(|frame| frame < tick);
-        let ready = client.is_clear() && client.has_credit(&seat.trail, interval);
+        let credit = !config.credit || client.has_credit(&seat.trail, interval);
+        let ready = client.is_clear() && credit;
         if !(client.owed && new && ready) {
             return Ok(false);
         }
@@ -148,7 +149,9 @@ impl<G: Game> Room<G> {
         counters.frames += 1;
         counters.frames_full += u64::from(full);
         seat.reliable.commit(reliable, tick);
-        seat.trail.send(tick, now, seat.wants.clone());
+        let expected = G::SEND_EVERY * u32::from(client.pace);
+        let merged = full || client.frame.is_none_or(|before| before.until(tick) > expected);
+        seat.trail.send(tick, now, seat.wants.clone(), merged);
         client.frame = Some(tick);
         (client.owed, client.whole) = (false, false);
         Ok(true)

@@ -18,7 +18,7 @@ use tickwire_protocol::close::CloseReason;
 use tickwire_protocol::message::{ServerClock, ServerMessage};
 use tickwire_protocol::{Tick, Time};
 
-use super::credit::{Trail, permits};
+use super::credit::Trail;
 use super::rate::Limiter;
 use super::replicate::View;
 use super::{Link, Sent};
@@ -145,7 +145,7 @@ impl Client {
 
     /// Whether the client has so few frames on the way that it may get another.
     pub(super) fn has_credit(&self, trail: &Trail, send_interval: Duration) -> bool {
-        trail.unacked() < permits(self.min_rtt.unwrap_or_default(), send_interval)
+        trail.has_credit(self.min_rtt.unwrap_or_default(), send_interval)
     }
 
     /// A round trip took `rtt`.

@@ -41,6 +41,8 @@ pub(crate) struct Node {
     /// What the pages may do.
     pub(crate) page_policy: HeaderValue,
     url: String,
+    /// Whether rooms hold frames back: see `RoomConfig::credit`.
+    credit: bool,
     places: Arc<Semaphore>,
     /// What became of connections before they were a worker's. No tick touches it.
     front: Mutex<FrontMetrics>,
@@ -59,6 +61,8 @@ pub(super) struct Setup {
     pub(super) common: Common,
     games: Vec<GameEntry>,
     pages: Pages,
+    /// Whether rooms hold frames back: see `RoomConfig::credit`.
+    pub(super) credit: bool,
     address: SocketAddr,
 }
 
@@ -82,7 +86,7 @@ impl Setup {
             signer: Signer::new(&key),
             drain: config.drain,
         };
-        Ok(Setup { config, common, games, pages, address })
+        Ok(Setup { config, common, games, pages, credit: true, address })
     }
 
     /// How many workers there are to be.
@@ -94,7 +98,7 @@ impl Setup {
     }
 
     pub(super) fn finish(self, workers: Vec<Mailbox>) -> Arc<Node> {
-        let Setup { config, common, games, pages, address } = self;
+        let Setup { config, common, games, pages, credit, address } = self;
         let scheme = if config.tls.is_some() { "https" } else { "http" };
         let url = config.public_url.clone().unwrap_or_else(|| format!("{scheme}://{address}"));
         let games = games
@@ -110,6 +114,7 @@ impl Setup {
                 subprotocols: &[SUBPROTOCOL],
                 subprotocol_required: true,
             },
+            credit,
             places: Arc::new(Semaphore::new(config.connections_max)),
             front: Mutex::default(),
             draining: watch::Sender::new(false),
@@ -210,6 +215,7 @@ impl Node {
             seat_kept_for: self.config.seat_kept_for,
             stale_after: self.config.stale_after,
             dispose_after: self.config.dispose_after,
+            credit: self.credit,
             ..RoomConfig::default()
         }
     }

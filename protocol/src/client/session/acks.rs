@@ -11,6 +11,11 @@ use crate::time::Time;
 /// An applied frame is acknowledged at the latest this much later.
 pub const ACK_INTERVAL: Duration = Duration::from_millis(100);
 
+/// Whoever holds an input says something at the latest this long after they did last,
+/// also where few frames come: the server takes the hands of a silent player off the
+/// controls.
+pub const HELD_INTERVAL: Duration = Duration::from_millis(200);
+
 /// What is applied and not acknowledged.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Acks {
@@ -63,9 +68,9 @@ impl Acks {
         self.due.filter(|_| !self.ready)
     }
 
-    /// All that was applied is acknowledged.
-    pub(super) fn sent(&mut self) {
-        (self.due, self.ready) = (None, false);
+    /// All that was applied is acknowledged at `now`; whether an input is held.
+    pub(super) fn sent(&mut self, holds: bool, now: Time) {
+        (self.due, self.ready) = (holds.then_some(now + HELD_INTERVAL), false);
     }
 }
 
@@ -91,7 +96,7 @@ mod tests {
         assert!(!acks.is_ready());
         acks.check(at(100));
         assert!(acks.is_ready() && acks.deadline().is_none());
-        acks.sent();
+        acks.sent(false, at(100));
         acks.applied(at(120), SOON);
         assert_eq!((acks.is_ready(), acks.deadline()), (false, Some(at(220))));
     }
@@ -104,10 +109,10 @@ mod tests {
         assert!(!acks.is_ready(), "one and a half intervals are in time");
         acks.applied(at(121), SOON);
         assert!(acks.is_ready(), "late");
-        acks.sent();
+        acks.sent(false, at(121));
         acks.applied(at(160), Arrival { ahead: Some(3), ..SOON });
         assert!(acks.is_ready(), "merged");
-        acks.sent();
+        acks.sent(false, at(160));
         acks.applied(at(200), Arrival { ahead: None, ..SOON });
         assert!(acks.is_ready(), "whole");
     }

@@ -94,6 +94,11 @@ impl InputQueue {
         }
     }
 
+    /// Whether an input is in force that the application has set.
+    pub(super) fn holds(&self) -> bool {
+        self.held.is_some()
+    }
+
     /// Whether the input in force has to be stamped.
     pub(super) fn is_changed(&self) -> bool {
         self.changed

@@ -104,7 +104,7 @@ use pings::Pings;
 use requests::Requests;
 use timeline::Timeline;
 
-pub use acks::ACK_INTERVAL;
+pub use acks::{ACK_INTERVAL, HELD_INTERVAL};
 pub use connect::{CONNECT_TIMEOUT, HELLO_TIMEOUT};
 pub use error::{Cause, SendError, SessionError, Then};
 pub use events::{EVENTS_BYTES_MAX, EVENTS_MAX, NoReply, SessionEvent};

@@ -62,7 +62,7 @@ impl Session {
         self.inputs.fill(&mut batch);
         ClientMessage::Input(batch).write(out);
         self.inputs.sent(self.now);
-        self.acks.sent();
+        self.acks.sent(self.inputs.holds(), self.now);
         true
     }
 
