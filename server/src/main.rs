@@ -1,6 +1,7 @@
 //! The server as a program, with the built-in games.
 
 mod describe;
+mod descriptors;
 
 use std::process::ExitCode;
 
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         }
     };
     log_to_stderr(&config);
+    descriptors::make_room(config.connections_max);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let served = runtime.map_err(|error| error.to_string()).and_then(|it| it.block_on(run(config)));
     match served {

@@ -33,7 +33,10 @@ struct Running {
 
 impl Running {
     fn start() -> Running {
-        let mut command = command(&["--listen", "127.0.0.1:0", "--log-level", "info"]);
+        Running::of(&mut command(&["--listen", "127.0.0.1:0", "--log-level", "info"]))
+    }
+
+    fn of(command: &mut Command) -> Running {
         let piped = command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = piped.spawn().unwrap();
         let mut said = String::new();
@@ -74,6 +77,19 @@ fn it_prints_what_to_open_and_answers_there() {
     client.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
     assert!(answer.ends_with("{\"status\":\"ok\"}"), "{answer}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_low_limit_of_open_files_is_raised() {
+    let mut low = Command::new("sh");
+    low.args(["-c", "ulimit -Sn 256 && exec \"$0\" --listen 127.0.0.1:0 --connections-max 300"]);
+    low.arg(env!("CARGO_BIN_EXE_tickwire")).stdin(Stdio::null());
+    let server = Running::of(&mut low);
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.child.id())).unwrap();
+    let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    let soft: u64 = line.split_whitespace().nth(3).unwrap().parse().unwrap();
+    assert!(soft >= 300, "{line}");
 }
 
 #[test]
