@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../../../../", import.meta.url));
 
-function program() {
+export function program() {
   const places = [process.env.TICKWIRE_SERVER, `${root}target/release/tickwire`, `${root}target/debug/tickwire`];
   const found = places.find((place) => place !== undefined && existsSync(place));
   if (found === undefined) throw new Error("there is no server to test with: run `cargo build` first");
