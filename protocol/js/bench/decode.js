@@ -55,7 +55,7 @@ const ticks = flight(TICKS, 7);
 /** @param {(world: World, mirror: Mirror) => void} use */
 function tickwire(use) {
   const schema = shipsSchema();
-  const encoder = new FrameEncoder(new Mirror(schema).layouts[0]);
+  const encoder = new FrameEncoder(new Mirror(schema).tables[0].layout);
   const frames = ticks.map((cells, tick) => encoder.frame(tick + 100, cells));
   check(frames);
   const begin = () => {

@@ -23,9 +23,8 @@ import { REF_SLOTS } from "./value.js";
  * @typedef {import("./schema/kinds.js").Record} Record
  * @typedef {import("./schema/scalar.js").Scalar} Scalar
  * @typedef {import("./schema/scalar.js").Wide} Wide
- * @typedef {import("./schema/layout.js").TableLayout} TableLayout
  * @typedef {import("./store.js").Store} Store
- * @typedef {import("./mirror/target.js").Target} Target
+ * @typedef {import("./mirror/rows.js").TableRows} TableRows
  */
 
 /** Zeros that make an escape of a number that has none. */
@@ -72,15 +71,15 @@ export class ChunkDecoder {
   }
 
   /**
-   * Applies one chunk. `predicted` says that the rows of updates hold where a
-   * straight line leads, not what was there.
+   * Applies one chunk of a scope. `predicted` says that the rows of updates hold
+   * where a straight line leads, not what was there.
    *
-   * @param {TableLayout[]} tables
+   * @param {TableRows[]} tables
    * @param {Uint8Array} chunk
+   * @param {number} scope
    * @param {boolean} predicted
-   * @param {Target} target
    */
-  apply(tables, chunk, predicted, target) {
+  apply(tables, chunk, scope, predicted) {
     // A scope without rows, or without changes.
     if (chunk.length === 0) return;
     const { r } = this;
@@ -90,11 +89,13 @@ export class ChunkDecoder {
     for (let index = -1; r.flag() === 1; ) {
       index += 1 + this.#number(0);
       if (index >= tables.length) chunkFault("NoSuchTable");
-      target.table(index);
-      this.#removals(target, false);
-      this.#removals(target, true);
-      this.#spawns(tables[index], target);
-      this.#updates(tables[index], predicted, target);
+      const rows = tables[index];
+      for (const departs of [false, true]) {
+        this.#slots();
+        for (let slot = this.#slot(); slot >= 0; slot = this.#slot()) rows.remove(slot, scope, departs);
+      }
+      this.#records(rows, scope, true, false);
+      this.#records(rows, scope, false, predicted);
     }
     if (r.overrun) chunkFault("Truncated");
     if (!r.atPadding) chunkFault("Trailing");
@@ -135,55 +136,28 @@ export class ChunkDecoder {
     return slot;
   }
 
-  /** @param {Target} target @param {boolean} departs */
-  #removals(target, departs) {
-    this.#slots();
-    for (let slot = this.#slot(); slot >= 0; slot = this.#slot()) target.remove(slot, departs);
-  }
-
-  /** @param {TableLayout} layout @param {Target} target */
-  #spawns(layout, target) {
+  /** Spawns, which are fresh, or updates. @param {TableRows} rows @param {number} scope @param {boolean} fresh @param {boolean} predicted */
+  #records(rows, scope, fresh, predicted) {
     this.#slots();
     if (this.slotsLeft === 0) return;
-    this.#begin(layout.means);
+    const { layout, store, stride } = rows;
     const { record } = layout;
+    const starts = predicted ? layout.meansPredicted : layout.means;
+    if (this.means.length < starts.length) this.means = new Int32Array(starts.length);
+    this.means.set(starts);
     let [low, high] = [0, 0];
     for (let slot = this.#slot(); slot >= 0; slot = this.#slot()) {
-      const generation = this.#generation();
+      const generation = fresh ? this.#generation() : 0;
       if (this.r.flag() === 0) {
         this.#mask(record.leaves.length);
         [low, high] = [this.maskLow, this.maskHigh];
       }
       // A record that the bits did not hold must not make a row.
-      if (this.r.overrun) chunkFault("Truncated");
-      const at = target.spawn(slot, generation);
-      this.#leaves(record, low, high, target.store, at, true);
-      target.written(low, high);
+      if (fresh && this.r.overrun) chunkFault("Truncated");
+      const row = fresh ? rows.spawn(slot, scope, generation) : rows.update(slot, scope);
+      this.#leaves(record, low, high, store, row * stride, fresh);
+      rows.written(row, low, high, predicted);
     }
-  }
-
-  /** @param {TableLayout} layout @param {boolean} predicted @param {Target} target */
-  #updates(layout, predicted, target) {
-    this.#slots();
-    if (this.slotsLeft === 0) return;
-    this.#begin(predicted ? layout.meansPredicted : layout.means);
-    const { record } = layout;
-    let [low, high] = [0, 0];
-    for (let slot = this.#slot(); slot >= 0; slot = this.#slot()) {
-      if (this.r.flag() === 0) {
-        this.#mask(record.leaves.length);
-        [low, high] = [this.maskLow, this.maskHigh];
-      }
-      const at = target.update(slot);
-      this.#leaves(record, low, high, target.store, at, false);
-      target.written(low, high);
-    }
-  }
-
-  /** @param {Int32Array} starts */
-  #begin(starts) {
-    if (this.means.length < starts.length) this.means = new Int32Array(starts.length);
-    this.means.set(starts);
   }
 
   #generation() {

@@ -19,7 +19,7 @@ export class Texts {
     this.lengths = [0];
     /** @type {number[]} */
     this.free = [];
-    /** The bytes that all of them take. */
+    /** The bytes that all of them take, and the rows that they belong to. */
     this.bytes = 0;
   }
 

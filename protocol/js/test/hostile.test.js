@@ -135,7 +135,7 @@ test("damaged descriptors are refused or within the limits", () => {
     for (let round = 0; round < 500; round++) {
       isRefused(() => {
         const mirror = new Mirror(readDescriptor(damaged(bytes, roll)));
-        for (const { record } of mirror.layouts) {
+        for (const { layout: { record } } of mirror.tables) {
           assert.ok(record.leaves.length <= limits.LEAVES_MAX && record.cells <= limits.CELLS_MAX);
         }
       });

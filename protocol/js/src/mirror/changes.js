@@ -61,14 +61,14 @@ export class Changes {
    * @param {number} high
    */
   set(rows, row, what, low, high) {
-    let at = rows.changes[row];
+    let at = rows.listed[row];
     const isListed = rows.frames[row] === this.#frame && this.#list[at] === rows.table && this.#list[at + 1] === row;
     if (!isListed) {
       at = STRIDE * this.count;
       this.count += 1;
       if (at === this.#list.length) this.#grow();
       rows.frames[row] = this.#frame;
-      rows.changes[row] = at;
+      rows.listed[row] = at;
       this.#list[at] = rows.table;
       this.#list[at + 1] = row;
     }

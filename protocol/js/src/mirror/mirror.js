@@ -20,7 +20,6 @@ import { TableLayout } from "../schema/layout.js";
 import { Texts } from "../store.js";
 import { Changes } from "./changes.js";
 import { TableRows } from "./rows.js";
-import { Target } from "./target.js";
 
 /**
  * @typedef {import("../frame.js").Frame} Frame
@@ -29,7 +28,7 @@ import { Target } from "./target.js";
 
 export class Mirror {
   #decoder = new ChunkDecoder();
-  #target;
+  #texts = new Texts();
   /** The tick before `tick`, if motion may be drawn through both. @type {number | undefined} */
   #before;
   #broken = false;
@@ -38,13 +37,12 @@ export class Mirror {
   constructor(schema) {
     /** What the rows are of. */
     this.schema = schema;
-    this.layouts = schema.tables.map((table) => new TableLayout(table));
-    const texts = new Texts();
-    /** The rows of each table, in the schema's order. */
-    this.tables = this.layouts.map((layout, index) => new TableRows(layout, index, texts));
     /** What the last frame did. */
     this.changes = new Changes();
-    this.#target = new Target(this.tables, texts, this.changes);
+    /** The rows of each table, in the schema's order. */
+    this.tables = schema.tables.map((table, index) => {
+      return new TableRows(new TableLayout(table), index, this.#texts, this.changes);
+    });
     /** The scopes that the server shows. @type {Set<number>} */
     this.scopes = new Set();
     /** The tick that the state is of; nothing before the first frame. @type {number | undefined} */
@@ -53,7 +51,7 @@ export class Mirror {
 
   /** The bytes that rows and texts take, as far as they are counted. */
   get bytes() {
-    return this.#target.rowBytes + this.#target.texts.bytes;
+    return this.#texts.bytes;
   }
 
   /**
@@ -80,8 +78,7 @@ export class Mirror {
     for (const { scope, form, chunk } of frame.sections) {
       this.#watch(scope, form);
       if (form === LEAVE) continue;
-      this.#target.section(scope, frame.predicted);
-      this.#decoder.apply(this.layouts, chunk, frame.predicted, this.#target);
+      this.#decoder.apply(this.tables, chunk, scope, frame.predicted);
     }
     this.#end(tick);
     if (frame.hash !== undefined) this.changes.hashAgrees = frame.hash === this.hash();
@@ -127,7 +124,7 @@ export class Mirror {
     }
     const apart = this.#before === undefined ? 0 : this.tick - this.#before;
     if (apart < 1 || Math.max(apart, step) > PREDICTED_TICKS_MAX) mirrorFault("NoMotion");
-    for (const rows of this.tables) rows.goOn(apart, step, this.changes);
+    for (const rows of this.tables) rows.goOn(apart, step);
     return tick;
   }
 
@@ -159,10 +156,7 @@ export class Mirror {
 
   /** Lists what happened, and moves the tick on. @param {number} tick */
   #end(tick) {
-    for (const rows of this.tables) {
-      rows.removeDoubted(this.changes);
-      rows.settle();
-    }
+    for (const rows of this.tables) rows.settle();
     this.#before = this.tick;
     this.tick = tick;
     this.changes.tick = tick;

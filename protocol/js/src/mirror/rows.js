@@ -1,5 +1,5 @@
 /**
- * The rows of one table of a mirror.
+ * The rows of one table of a mirror, and what a chunk may do to them.
  *
  * Rows are dense, and an index leads from slots to them, so that a high slot
  * costs no more than a page. What is known of a row lies in typed arrays: a row
@@ -8,8 +8,10 @@
  * @module
  */
 
+import { MIRROR_BYTES_MAX } from "../limits.js";
+import { chunkFault } from "../malformed.js";
 import { Store } from "../store.js";
-import { CHANGED, DEPARTED, DESPAWNED } from "./changes.js";
+import { ADDED, CHANGED, DEPARTED, DESPAWNED } from "./changes.js";
 
 /** Slots of one page of the index. */
 const PAGE = 128;
@@ -36,9 +38,11 @@ export class TableRows {
    * @param {import("../schema/layout.js").TableLayout} layout
    * @param {number} table
    * @param {import("../store.js").Texts} texts
+   * @param {import("./changes.js").Changes} changes
    */
-  constructor(layout, table, texts) {
+  constructor(layout, table, texts, changes) {
     this.layout = layout;
+    this.changes = changes;
     /** The table's index in the schema. */
     this.table = table;
     /** Cells of a row. */
@@ -60,7 +64,7 @@ export class TableRows {
     this.inMotion = new Uint8Array(0);
     /** The last frame in which a row changed, and where that frame's list has it. */
     this.frames = new Uint32Array(0);
-    this.changes = new Uint32Array(0);
+    this.listed = new Uint32Array(0);
     /** Rows whose past differs from their cells, or may: the first `movingCount`. */
     this.moving = new Uint32Array(0);
     this.movingCount = 0;
@@ -72,11 +76,6 @@ export class TableRows {
     this.doubted = [];
     /** Rows that this frame has removed: their last values can still be read. @type {number[]} */
     this.dead = [];
-  }
-
-  /** What one more row costs. */
-  get rowBytes() {
-    return ROW_BYTES + 8 * (this.stride + this.layout.motions.length);
   }
 
   /** The row of a slot, or -1. @param {number} slot @returns {number} */
@@ -93,7 +92,7 @@ export class TableRows {
   }
 
   /** A row of zeros for an entity that was not here. @param {number} slot @param {number} generation @param {number} scope */
-  add(slot, generation, scope) {
+  #add(slot, generation, scope) {
     const row = this.free.pop() ?? this.#grow();
     this.slots[row] = slot;
     this.generations[row] = generation;
@@ -110,6 +109,7 @@ export class TableRows {
   #grow() {
     const row = this.count;
     this.count += 1;
+    this.store.texts.bytes += ROW_BYTES + 8 * (this.stride + this.layout.motions.length);
     if (row >= this.slots.length) {
       const rows = Math.max(8, 2 * row);
       this.slots = larger(this.slots, new Uint32Array(rows));
@@ -118,7 +118,7 @@ export class TableRows {
       this.states = larger(this.states, new Uint8Array(rows));
       this.inMotion = larger(this.inMotion, new Uint8Array(rows));
       this.frames = larger(this.frames, new Uint32Array(rows));
-      this.changes = larger(this.changes, new Uint32Array(rows));
+      this.listed = larger(this.listed, new Uint32Array(rows));
       this.moving = larger(this.moving, new Uint32Array(rows));
       this.past = larger(this.past, new Float64Array(rows * this.layout.motions.length));
       this.store.grow(rows * this.stride);
@@ -141,9 +141,8 @@ export class TableRows {
    *
    * @param {number} apart
    * @param {number} ahead
-   * @param {import("./changes.js").Changes} changes
    */
-  goOn(apart, ahead, changes) {
+  goOn(apart, ahead) {
     const { motions } = this.layout;
     const { cells } = this.store;
     const { past, moving } = this;
@@ -172,7 +171,7 @@ export class TableRows {
       }
       if (moved) moving[kept++] = row;
       else this.inMotion[row] = 0;
-      if ((low | high) !== 0) changes.set(this, row, CHANGED, low, high);
+      if ((low | high) !== 0) this.changes.set(this, row, CHANGED, low, high);
     }
     this.movingCount = kept;
   }
@@ -182,24 +181,17 @@ export class TableRows {
     for (let i = 0; i < this.movingCount; i++) {
       const row = this.moving[i];
       this.inMotion[row] = 0;
-      this.stand(row);
+      this.#stand(row);
     }
     this.movingCount = 0;
   }
 
   /** A row's past becomes what it is. @param {number} row */
-  stand(row) {
+  #stand(row) {
     const { motions } = this.layout;
     for (let m = 0, p = row * motions.length; m < motions.length; m++, p++) {
       this.past[p] = this.store.cells[row * this.stride + motions[m].at];
     }
-  }
-
-  /** A row that may not be where its past is. @param {number} row */
-  move(row) {
-    if (this.inMotion[row] !== 0) return;
-    this.inMotion[row] = 1;
-    this.moving[this.movingCount++] = row;
   }
 
   /**
@@ -216,18 +208,22 @@ export class TableRows {
     }
   }
 
-  /** Removes the rows that did not come again. @param {import("./changes.js").Changes} changes */
-  removeDoubted(changes) {
+  /** Ends the frame: rows that did not come again are removed. */
+  settle() {
     for (const row of this.doubted) {
       const state = this.states[row];
-      if (state === DEPARTING || state === DESPAWNING) this.remove(row, changes);
+      if (state === DEPARTING || state === DESPAWNING) this.#bereave(row);
     }
     this.doubted.length = 0;
+    for (const row of this.arriving) {
+      if (this.states[row] === FRESH || this.states[row] === ARRIVED) this.states[row] = HERE;
+    }
+    this.arriving.length = 0;
   }
 
-  /** A row is gone. @param {number} row @param {import("./changes.js").Changes} changes */
-  remove(row, changes) {
-    changes.set(this, row, this.states[row] === DEPARTING ? DEPARTED : DESPAWNED, 0, 0);
+  /** A row is gone. @param {number} row */
+  #bereave(row) {
+    this.changes.set(this, row, this.states[row] === DEPARTING ? DEPARTED : DESPAWNED, 0, 0);
     this.states[row] = DEAD;
     const slot = this.slots[row];
     const page = this.pages[slot >>> 7];
@@ -236,12 +232,101 @@ export class TableRows {
     this.present -= 1;
   }
 
-  /** Ends the frame for the rows that came into a scope. */
-  settle() {
-    for (const row of this.arriving) {
-      if (this.states[row] === FRESH || this.states[row] === ARRIVED) this.states[row] = HERE;
+  // ------------------------------------------------------------------ what a chunk says
+
+  /**
+   * The entity in a slot is gone, or left the scope.
+   *
+   * @param {number} slot
+   * @param {number} scope whose chunk it is
+   * @param {boolean} departs
+   */
+  remove(slot, scope, departs) {
+    const row = this.find(slot);
+    if (row < 0) chunkFault("NoSuchRow");
+    const state = this.states[row];
+    const isMine = this.scopes[row] === scope;
+    if (state === HERE && isMine) {
+      this.states[row] = departs ? DEPARTING : DESPAWNING;
+      this.doubted.push(row);
+      return;
     }
-    this.arriving.length = 0;
+    // If another scope of this frame has brought it, or its successor, already: nothing.
+    if (isMine || (state !== FRESH && state !== ARRIVED)) chunkFault("NoSuchRow");
+  }
+
+  /**
+   * A new entity: gives its row, all zero and without texts.
+   *
+   * @param {number} slot
+   * @param {number} scope
+   * @param {number} generation
+   */
+  spawn(slot, scope, generation) {
+    if (this.store.texts.bytes > MIRROR_BYTES_MAX) chunkFault("TooMuchState");
+    const found = this.find(slot);
+    const row = found < 0 ? this.#add(slot, generation, scope) : this.#again(found, generation, scope);
+    this.arriving.push(row);
+    return row;
+  }
+
+  /** A spawn where there is a row. @param {number} row @param {number} generation @param {number} scope */
+  #again(row, generation, scope) {
+    const state = this.states[row];
+    const isLeaving = state === DEPARTING || state === DESPAWNING;
+    if (!isLeaving && (state !== HERE || this.scopes[row] === scope)) chunkFault("RowTaken");
+    if (this.generations[row] === generation) {
+      this.states[row] = ARRIVED;
+      this.scopes[row] = scope;
+      this.store.wipe(this.layout.record, row * this.stride);
+      return row;
+    }
+    // Wherever it was: who has its slot has outlived it.
+    this.states[row] = DESPAWNING;
+    this.#bereave(row);
+    return this.#add(this.slots[row], generation, scope);
+  }
+
+  /** An entity that changes: gives its row, which holds the base. @param {number} slot @param {number} scope */
+  update(slot, scope) {
+    const row = this.find(slot);
+    if (row < 0 || this.scopes[row] !== scope || this.states[row] !== HERE) chunkFault("NoSuchRow");
+    return row;
+  }
+
+  /**
+   * A row is complete; these of its leaves were written.
+   *
+   * @param {number} row
+   * @param {number} low
+   * @param {number} high
+   * @param {boolean} predicted whether bases are where a straight line leads
+   */
+  written(row, low, high, predicted) {
+    const { layout } = this;
+    const { motions, motionLow, motionHigh } = layout;
+    const state = this.states[row];
+    if (state !== HERE) {
+      // It stands still until the next frame says otherwise.
+      this.#stand(row);
+      this.changes.set(this, row, state === FRESH ? ADDED : CHANGED, layout.allLow, layout.allHigh);
+      return;
+    }
+    if (((low & motionLow) | (high & motionHigh)) !== 0 && this.inMotion[row] === 0) {
+      this.inMotion[row] = 1;
+      this.moving[this.movingCount++] = row;
+    }
+    if (predicted) {
+      // What is off its line may be where it was.
+      low &= ~motionLow;
+      high &= ~motionHigh;
+      for (let m = 0, p = row * motions.length; m < motions.length; m++, p++) {
+        if (this.store.cells[row * this.stride + motions[m].at] === this.past[p]) continue;
+        low |= motions[m].low;
+        high |= motions[m].high;
+      }
+    }
+    this.changes.set(this, row, CHANGED, low, high);
   }
 }
 
