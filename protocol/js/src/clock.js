@@ -192,7 +192,7 @@ export class InputLead {
    */
   stamp(clock, now) {
     const [server, rtt] = [clock.serverMicros(now), clock.rtt];
-    if (server === undefined || rtt === undefined) return undefined;
+    if (server === undefined || !rtt) return undefined;
     const arrival = server + rtt.smoothed / 2;
     const tick = Math.floor((arrival + this.#margin) / this.tickMicros);
     this.#newest = Math.min(Math.max(this.#newest, tick), 2 ** 32 - 1);

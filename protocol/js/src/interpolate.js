@@ -7,8 +7,8 @@
  *
  * A {@link Playhead} (one per session) turns frame arrivals into a render position
  * that lies a *delay* behind the server: as much as frames are apart, plus as much
- * as they come late. {@link Tracks} (one per table) keep the recent motion of its
- * rows and blend two samples.
+ * as they come late. A {@link Track} (one per row that somebody looks at) keeps the
+ * recent motion of a row and blends two samples.
  *
  * The render position never goes backwards, and never runs more than
  * {@link EXTRAPOLATION_TICKS_MAX} past the newest frame. An entity that does not
@@ -27,9 +27,6 @@ export const DELAY_MAX = 250_000;
 export const EXTRAPOLATION_TICKS_MAX = 2;
 /** How many samples a track keeps: {@link DELAY_MAX} at 60 frames per second. */
 export const TRACK_SAMPLES_MAX = 16;
-
-/** Bytes that the tracks of one table may take. Rows beyond are drawn where they are. */
-export const TRACKS_BYTES_MAX = 32 * 1024 * 1024;
 
 /** How many frames compete for the fastest transit. */
 const TRANSITS = 64;
@@ -167,61 +164,56 @@ function modulo(value, span) {
   return rest < 0 ? rest + span : rest;
 }
 
+/** Numbers of a sample before its cells: its tick, and whether the value did not move there from the one before. */
+const HEAD = 2;
+
 /**
- * The recent motion of a table's rows: for each up to {@link TRACK_SAMPLES_MAX}
- * samples, each the row's motion cells at a tick. Everything lies in typed arrays
- * that grow with the rows.
+ * The recent motion of one row: up to {@link TRACK_SAMPLES_MAX} samples, each the
+ * row's motion cells at a tick. After it was made it allocates nothing.
  *
  * An entity that did not change is not sent, so its last value holds. Nothing is
  * written for that while it lasts: when the next value comes, the frame before it
  * is known, and the track then learns that the old value held until there.
  */
-export class Tracks {
-  /** Of each row: how many samples are valid, and where the newest stands. */
-  #counts = new Uint8Array(0);
-  #heads = new Uint8Array(0);
-  /** Of each sample: its tick, and whether the value did not move there from the one before. */
-  #ticks = new Float64Array(0);
-  #cuts = new Uint8Array(0);
-  /** Of each sample: the motion cells. */
-  #cells = new Float64Array(0);
+export class Track {
+  #motions;
+  /** A ring of samples. */
+  #samples;
+  #stride;
+  /** Where the newest stands, and how many there are. */
+  #head = 0;
+  #count = 0;
 
-  /** @param {import("./mirror/rows.js").TableRows} rows */
-  constructor(rows) {
-    this.rows = rows;
-    this.width = rows.layout.motions.length;
-    /** Rows from here on have no track. */
-    this.rowsEnd = Math.floor(TRACKS_BYTES_MAX / (8 * TRACK_SAMPLES_MAX * (this.width + 2)));
+  /** @param {import("./schema/layout.js").TableLayout} layout */
+  constructor({ motions }) {
+    this.#motions = motions;
+    this.#stride = HEAD + motions.length;
+    this.#samples = new Float64Array(TRACK_SAMPLES_MAX * this.#stride);
   }
 
   /**
-   * A row appears, without having moved there: nothing is blended across.
+   * The row has these cells in the frame of a tick. If it did not move there
+   * (`previous` is not given, or it is the first sample), nothing is blended across;
+   * else its last value still held in the frame `previous`. Two samples of one tick:
+   * the later counts. An older tick is ignored.
    *
-   * @param {number} row
-   * @param {number} tick
-   * @param {boolean} fresh whether another entity had the row before
-   */
-  cut(row, tick, fresh) {
-    if (!this.#ensure(row)) return;
-    if (fresh) this.#counts[row] = 0;
-    this.#add(row, tick, true);
-  }
-
-  /**
-   * A row moved in the frame of a tick; in the frame before that one the last value still held.
-   *
-   * @param {number} row
+   * @param {Float64Array} cells
+   * @param {number} at
    * @param {number} tick
    * @param {number | undefined} previous
    */
-  push(row, tick, previous) {
-    if (!this.#ensure(row)) return;
-    if (this.#counts[row] === 0) return this.#add(row, tick, true);
-    const newest = this.#place(row, 0);
-    if (previous !== undefined && this.#ticks[newest] < previous && previous < tick) {
-      this.#hold(row, newest, previous);
+  push(cells, at, tick, previous) {
+    const last = this.#place(0);
+    if (previous !== undefined && this.#count > 0 && this.#samples[last] < previous && previous < tick) {
+      const held = this.#next(previous);
+      this.#samples.copyWithin(held + 1, last + 1, last + this.#stride);
+      this.#samples[held + 1] = 0;
     }
-    this.#add(row, tick, false);
+    const isCut = previous === undefined || this.#count === 0;
+    const place = this.#next(tick);
+    if (place < 0) return;
+    this.#samples[place + 1] = isCut ? 1 : this.#samples[place + 1];
+    this.#motions.forEach((motion, leaf) => (this.#samples[place + HEAD + leaf] = cells[at + motion.at]));
   }
 
   /**
@@ -231,116 +223,51 @@ export class Tracks {
    * newest value, unless the entity was moving in the newest frame: then the motion
    * goes on for at most {@link EXTRAPOLATION_TICKS_MAX}.
    *
-   * @param {number} row
    * @param {number} leaf
    * @param {number} position
    * @param {number} newest
-   * @returns {number | undefined} nothing for a row without samples
+   * @returns {number | undefined} nothing without samples
    */
-  sample(row, leaf, position, newest) {
-    const count = this.#counts[row] ?? 0;
-    if (count === 0) return undefined;
-    let later = this.#place(row, 0);
-    if (position >= this.#ticks[later]) return this.#afterNewest(row, leaf, position, newest);
-    for (let age = 1; age < count; age++) {
-      const place = this.#place(row, age);
-      if (position >= this.#ticks[place]) {
-        if (this.#cuts[later] !== 0) return this.#cell(place, leaf);
-        const whole = this.#ticks[later] - this.#ticks[place];
-        return this.#blend(leaf, place, later, (position - this.#ticks[place]) / whole);
+  sample(leaf, position, newest) {
+    const samples = this.#samples;
+    let later = this.#place(0);
+    for (let age = 1; age < this.#count; age++) {
+      const place = this.#place(age);
+      const isPast = position >= samples[later];
+      if (isPast || position >= samples[place]) {
+        // Past a newest sample that rests, or up to one that did not move there, nothing moves.
+        if (isPast && samples[later] < newest) break;
+        if (samples[later + 1] !== 0) return samples[(isPast ? later : place) + HEAD + leaf];
+        const end = Math.min(position, samples[later] + EXTRAPOLATION_TICKS_MAX);
+        return this.#blend(leaf, place, later, (end - samples[place]) / (samples[later] - samples[place]));
       }
       later = place;
     }
-    return this.#cell(later, leaf);
-  }
-
-  /** @param {number} row @param {number} leaf @param {number} position @param {number} newest */
-  #afterNewest(row, leaf, position, newest) {
-    const last = this.#place(row, 0);
-    if (this.#cuts[last] !== 0 || this.#counts[row] < 2 || this.#ticks[last] < newest) {
-      return this.#cell(last, leaf);
-    }
-    const before = this.#place(row, 1);
-    const past = Math.min(position - this.#ticks[last], EXTRAPOLATION_TICKS_MAX);
-    return this.#blend(leaf, before, last, 1 + past / (this.#ticks[last] - this.#ticks[before]));
+    return this.#count === 0 ? undefined : samples[later + HEAD + leaf];
   }
 
   /** @param {number} leaf @param {number} from @param {number} to @param {number} part */
   #blend(leaf, from, to, part) {
-    const { scalar } = this.rows.layout.motions[leaf];
-    const [a, b] = [this.#cell(from, leaf), this.#cell(to, leaf)];
-    if (scalar.around > 0) return lerpAround(a, b, part, scalar.lowest, scalar.around);
-    return Math.min(Math.max(lerp(a, b, part), scalar.lowest), scalar.highest);
+    const { around, lowest, highest } = this.#motions[leaf].scalar;
+    const [a, b] = [this.#samples[from + HEAD + leaf], this.#samples[to + HEAD + leaf]];
+    if (around > 0) return lerpAround(a, b, part, lowest, around);
+    return Math.min(Math.max(lerp(a, b, part), lowest), highest);
   }
 
-  /** @param {number} place @param {number} leaf */
-  #cell(place, leaf) {
-    return this.#cells[place * this.width + leaf];
+  /** Where the sample starts that is `age` samples older than the newest. @param {number} age */
+  #place(age) {
+    return ((this.#head - age) & (TRACK_SAMPLES_MAX - 1)) * this.#stride;
   }
 
-  /** The place of the sample that is `age` samples older than the newest. @param {number} row @param {number} age */
-  #place(row, age) {
-    return row * TRACK_SAMPLES_MAX + ((this.#heads[row] - age) & (TRACK_SAMPLES_MAX - 1));
+  /** Where a sample of a tick goes: over the newest if it is of the same tick, nowhere if it is older. @param {number} tick */
+  #next(tick) {
+    const newest = this.#place(0);
+    if (this.#count > 0 && tick <= this.#samples[newest]) return tick === this.#samples[newest] ? newest : -1;
+    this.#head += 1;
+    this.#count = Math.min(this.#count + 1, TRACK_SAMPLES_MAX);
+    const place = this.#place(0);
+    this.#samples[place] = tick;
+    this.#samples[place + 1] = 0;
+    return place;
   }
-
-  /** The row's cells as a sample of a tick. @param {number} row @param {number} tick @param {boolean} cut */
-  #add(row, tick, cut) {
-    const [place, again] = this.#next(row, tick);
-    if (place < 0) return;
-    this.#cuts[place] = cut || (again && this.#cuts[place] !== 0) ? 1 : 0;
-    const { motions, cells } = this.rows.layout;
-    for (let leaf = 0; leaf < this.width; leaf++) {
-      this.#cells[place * this.width + leaf] = this.rows.store.cells[row * cells + motions[leaf].at];
-    }
-  }
-
-  /** The newest sample once more, for a later tick. @param {number} row @param {number} from @param {number} tick */
-  #hold(row, from, tick) {
-    const [place] = this.#next(row, tick);
-    this.#cuts[place] = 0;
-    this.#cells.copyWithin(place * this.width, from * this.width, (from + 1) * this.width);
-  }
-
-  /**
-   * Where a sample of a tick goes: over the newest if it is of the same tick, nowhere if it is older.
-   *
-   * @param {number} row
-   * @param {number} tick
-   * @returns {[place: number, again: boolean]}
-   */
-  #next(row, tick) {
-    const newest = this.#place(row, 0);
-    if (this.#counts[row] > 0 && tick <= this.#ticks[newest]) {
-      return tick === this.#ticks[newest] ? [newest, true] : [-1, false];
-    }
-    this.#heads[row] = (this.#heads[row] + 1) & (TRACK_SAMPLES_MAX - 1);
-    this.#counts[row] = Math.min(this.#counts[row] + 1, TRACK_SAMPLES_MAX);
-    const place = this.#place(row, 0);
-    this.#ticks[place] = tick;
-    return [place, false];
-  }
-
-  /** Makes place for a row; `false` if it gets none. @param {number} row */
-  #ensure(row) {
-    if (row < this.#counts.length) return true;
-    if (row >= this.rowsEnd) return false;
-    const rows = Math.min(this.rows.slots.length, this.rowsEnd);
-    const { width } = this;
-    this.#counts = resized(this.#counts, new Uint8Array(rows));
-    this.#heads = resized(this.#heads, new Uint8Array(rows));
-    this.#ticks = resized(this.#ticks, new Float64Array(rows * TRACK_SAMPLES_MAX));
-    this.#cuts = resized(this.#cuts, new Uint8Array(rows * TRACK_SAMPLES_MAX));
-    this.#cells = resized(this.#cells, new Float64Array(rows * TRACK_SAMPLES_MAX * width));
-    return true;
-  }
-}
-
-/**
- * @template {Uint8Array | Float64Array} T
- * @param {T} from
- * @param {T} to
- */
-function resized(from, to) {
-  to.set(from);
-  return to;
 }

@@ -61,16 +61,10 @@ export class Room {
   /** When the timer goes off. */
   #timerAt = Infinity;
   #world;
-  #followed = 0;
   /** @type {import("./session/timeline.js").Timeline | undefined} */
   #timeline;
-  /** The render position, and for what time it was asked. */
-  #position = /** @type {number | undefined} */ (undefined);
-  #positionAt = -1;
   #writer = new Writer();
   #frameBytes = 0;
-  /** Of the commands that have no outcome yet. @type {Map<number, { resolve: (reply: any) => void, reject: (error: CommandError) => void }>} */
-  #replies = new Map();
   /** By the event's name. @type {Map<string, Listeners<[event: any, tick: number]>>} */
   #events = new Map();
   /** @type {Listeners<[status: Status]>} */
@@ -94,9 +88,10 @@ export class Room {
     this.#out = out;
     /** The room's id, which others can join by. */
     this.id = seat.room;
-    this.#session = new Session({ address: seat.url, token: seat.token, random: out.random }, this.#now());
+    const tell = (/** @type {SessionEvent} */ event) => this.#handle(event);
+    this.#session = new Session({ address: seat.url, token: seat.token, random: out.random, tell }, this.#now());
     this.#world = new World({
-      position: () => this.#renderPosition(),
+      position: () => this.#session.timeline?.playhead.position(this.#now()),
       newest: () => this.#session.mirror?.tick,
     });
     /** What is said in the room. */
@@ -111,6 +106,7 @@ export class Room {
   start() {
     return new Promise((resolve, reject) => {
       this.#ready = { resolve, reject };
+      this.#session.start();
       this.#pump();
     });
   }
@@ -149,7 +145,7 @@ export class Room {
 
   /** The point in server time that views are drawn at, in ticks with their fraction. */
   get renderTick() {
-    return this.#renderPosition() ?? this.tick;
+    return this.#session.timeline?.playhead.position(this.#now()) ?? this.tick;
   }
 
   /** The tick that an input made now is for: how far to predict. */
@@ -202,7 +198,7 @@ export class Room {
    */
   input(input) {
     const { schema } = this.#session;
-    if (schema === undefined) return undefined;
+    if (!schema) return undefined;
     const w = this.#writer.clear();
     writeValue(schema.input, input, w, "input");
     const stamp = this.#session.input(w.bytes(), this.#now());
@@ -222,13 +218,15 @@ export class Room {
   command(name, fields, { timeoutMs = COMMAND_TIMEOUT_MS } = {}) {
     return new Promise((resolve, reject) => {
       const { schema } = this.#session;
-      if (schema === undefined) return reject(new CommandError("not_joined"));
+      if (!schema) return reject(new CommandError("not_joined"));
       const w = this.#writer.clear();
       const value = schema.command.sort === "enum" ? { ...fields, $: name } : fields;
       writeValue(schema.command, value, w, name);
-      const id = this.#session.command(w.bytes(), Math.round(timeoutMs * 1000), this.#now());
-      if (typeof id === "string") return reject(new CommandError(id));
-      this.#replies.set(id, { resolve, reject });
+      const fault = this.#session.command(w.bytes(), Math.round(timeoutMs * 1000), this.#now(), (outcome) => {
+        if (outcome.is === "reply") resolve(outcome.value);
+        else reject(new CommandError(outcome.is, outcome.is === "refused" ? outcome.refusal : undefined));
+      });
+      if (fault) reject(new CommandError(fault));
       this.#pump();
     });
   }
@@ -244,7 +242,7 @@ export class Room {
   on(name, listener) {
     const event = this.#session.schema?.event;
     const names = event?.sort === "enum" ? event.variants.map((variant) => variant.key) : ["event"];
-    if (event !== undefined && !names.includes(name)) throw new TypeError(`there is no event ${JSON.stringify(name)}`);
+    if (event && !names.includes(name)) throw new TypeError(`there is no event ${JSON.stringify(name)}`);
     const listeners = this.#events.get(name) ?? new Listeners();
     this.#events.set(name, listeners);
     return listeners.add(listener);
@@ -301,49 +299,27 @@ export class Room {
     return Math.round(this.#out.now() * 1000);
   }
 
-  #renderPosition() {
-    const now = this.#now();
-    // Many are drawn at one time, and time stands still meanwhile in browsers.
-    if (now !== this.#positionAt) {
-      this.#position = this.#session.timeline?.playhead.position(now);
-      this.#positionAt = now;
-    }
-    return this.#position;
-  }
-
-  /** Does everything that is to be done now, and sees to it that it is called when there is more. */
+  /** Sends what there is to send, and sees to it that it is called when there is more. */
   #pump() {
-    // What a callback asks for is done by the loop that called it.
+    // What a callback asks for is sent by who called it.
     if (this.#isPumping) return;
     this.#isPumping = true;
     try {
       this.#session.handleTimeout(this.#now());
-      while (this.#transmit() || this.#tell());
+      for (let bytes = this.#session.pollTransmit(); bytes; bytes = this.#session.pollTransmit()) {
+        this.#socket?.send(bytes);
+      }
     } finally {
       this.#isPumping = false;
       this.#setTimer(this.#session.deadline);
     }
   }
 
-  /** Sends what there is to send; whether there was any. */
-  #transmit() {
-    const bytes = this.#session.pollTransmit();
-    if (bytes !== undefined) this.#socket?.send(bytes);
-    return bytes !== undefined;
-  }
-
-  /** Tells of the next event; whether there was one. */
-  #tell() {
-    const event = this.#session.pollEvent();
-    if (event !== undefined) this.#handle(event);
-    return event !== undefined;
-  }
-
   /** @param {number | undefined} deadline */
   #setTimer(deadline) {
     // One that goes off too early does no harm, and is cheaper than a new one each time.
-    if (deadline !== undefined && this.#timer !== undefined && this.#timerAt <= deadline) return;
-    if (this.#timer !== undefined) this.#out.clearTimer(this.#timer);
+    if (deadline !== undefined && this.#timer && this.#timerAt <= deadline) return;
+    if (this.#timer) this.#out.clearTimer(this.#timer);
     this.#timer = undefined;
     if (deadline === undefined) return;
     this.#timerAt = deadline;
@@ -367,8 +343,6 @@ export class Room {
         const name = event.value?.$ ?? (typeof event.value === "string" ? event.value : "event");
         return this.#events.get(name)?.call(event.value, event.tick);
       }
-      case "reply":
-        return this.#replied(event);
       case "chat":
         return this.chat.said(event.line);
       case "closed":
@@ -389,8 +363,8 @@ export class Room {
       },
       message: (bytes) => {
         if (!isMine()) return;
+        this.#frameBytes = bytes[0] === 0 ? bytes.length : this.#frameBytes;
         this.#session.handleMessage(bytes, this.#now());
-        this.#follow(bytes.length);
         this.#pump();
       },
       close: (code, text) => {
@@ -403,37 +377,19 @@ export class Room {
     this.#socket = socket;
   }
 
-  /** The tables follow the session, frame by frame. @param {number} bytes of the message */
-  #follow(bytes) {
-    const { mirror, timeline, counters } = this.#session;
-    if (counters.frames === this.#followed || mirror === undefined || timeline === undefined) return;
-    this.#followed = counters.frames;
-    this.#frameBytes = bytes;
-    if (timeline !== this.#timeline) {
-      this.#world.restart();
-      this.#positionAt = -1;
-    }
+  /** The tables follow the session, frame by frame. @param {number} tick */
+  #framed(tick) {
+    const { mirror, timeline } = this.#session;
+    if (!mirror || !timeline) return;
+    if (timeline !== this.#timeline) this.#world.restart();
     this.#timeline = timeline;
     this.#world.follow(mirror, timeline.playhead.previous);
     for (const [name, table] of this.#world.tables) {
       if (!(name in this)) Object.defineProperty(this, name, { value: table, enumerable: true });
     }
-  }
-
-  /** @param {number} tick */
-  #framed(tick) {
     this.#ready?.resolve();
     this.#ready = undefined;
     this.#frames.call(tick);
-  }
-
-  /** @param {{ id: number, outcome: import("./session/events.js").Outcome }} reply */
-  #replied({ id, outcome }) {
-    const waiting = this.#replies.get(id);
-    this.#replies.delete(id);
-    if (outcome.is === "reply") waiting?.resolve(outcome.value);
-    else if (outcome.is === "refused") waiting?.reject(new CommandError("refused", outcome.refusal));
-    else waiting?.reject(new CommandError(outcome.is));
   }
 
   /** @param {Cause} cause @param {Then} then */
@@ -443,7 +399,7 @@ export class Room {
     socket?.close(closeCode(cause));
     const ready = this.#ready;
     this.#ready = undefined;
-    if (ready !== undefined) {
+    if (ready) {
       // Who could not be joined at all tells that at once.
       this.#session.leave();
       ready.reject(joinError(cause));

@@ -4,10 +4,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Session, closeCode } from "../src/session/session.js";
-import { bye, chat, frame, moved, newToken, Play, pong, refusal, reply, welcome } from "./support/peer.js";
+import { bye, frame, moved, newToken, Play, pong, refusal, reply, welcome } from "./support/peer.js";
 import { schemaOf } from "./support/fixtures.js";
 
-const play = (/** @type {object} */ config = {}) => new Play(Session, config);
+const play = () => new Play(Session);
 
 // ------------------------------------------------------------------------- handshake
 
@@ -147,35 +147,46 @@ test("depths that are too small raise the margin", () => {
 
 test("a command has exactly one outcome", () => {
   const it = play().join();
-  const ids = [100, 50, 200, 300].map((ms) =>
-    it.ask((session) => session.command(Uint8Array.of(ms), ms * 1000, it.micros)));
-  assert.deepEqual(ids, [0, 1, 2, 3]);
-  assert.deepEqual(it.heard("command").map((command) => command.id), ids);
+  for (const ms of [100, 50, 200, 300]) assert.equal(it.command(ms), undefined);
+  assert.deepEqual(it.heard("command").map((command) => command.id), [0, 1, 2, 3]);
   it.pass(50);
   it.tell(reply(0, [7, 1]), refusal(2, 300, "no"), reply(1, [0, 0]));
   it.session.handleClose(1006, "", it.micros);
-  it.ask(() => {});
-  assert.deepEqual(it.told("reply").map(({ id, outcome }) => [id, outcome.is]),
+  assert.deepEqual(it.outcomes.map(([number, outcome]) => [number, outcome.is]),
     [[1, "timed_out"], [0, "reply"], [2, "refused"], [3, "connection_lost"]]);
+  assert.deepEqual(it.outcomes[1][1], { is: "reply", value: { number: 7, paid: true } });
+  assert.deepEqual(it.outcomes[2][1], { is: "refused", refusal: { code: 300, text: "no" } });
   assert.equal(it.session.counters.strays, 1, "the reply after the time-out");
-  assert.equal(it.session.command(Uint8Array.of(1), 1, it.micros), "not_joined");
+  assert.equal(it.command(1), "not_joined");
 });
 
 test("too much is refused and nothing of it is kept", () => {
   const it = play().join();
-  assert.equal(it.session.command(new Uint8Array(8193), 1000, 0), "too_long");
-  for (let n = 0; n < 64; n++) assert.equal(typeof it.session.command(Uint8Array.of(1), 1e6, 0), "number");
-  assert.equal(it.session.command(Uint8Array.of(1), 1000, 0), "busy");
+  const nobody = () => assert.fail("nothing was queued");
+  assert.equal(it.session.command(new Uint8Array(8193), 1000, 0, nobody), "too_long");
+  for (let n = 0; n < 64; n++) assert.equal(it.session.command(Uint8Array.of(1), 1e6, 0, nobody), undefined);
+  assert.equal(it.session.command(Uint8Array.of(1), 1000, 0, nobody), "busy");
   assert.equal(it.session.chat("x"), "busy");
   assert.equal(it.session.chat("ž".repeat(257)), "too_long");
   assert.throws(() => it.session.input(new Uint8Array(257), 0), RangeError);
 });
 
+test("a command that timed out is not sent any more", () => {
+  const it = play().join();
+  it.ask((session) => {
+    session.command(Uint8Array.of(1), 0, it.micros, (outcome) => it.outcomes.push([0, outcome]));
+    session.handleTimeout(it.micros);
+  });
+  assert.deepEqual(it.outcomes, [[0, { is: "timed_out" }]]);
+  assert.deepEqual(it.heard("command"), []);
+});
+
 test("a malformed body of a reply or an event ends the connection", () => {
   const it = play().join();
-  it.ask((session) => session.command(Uint8Array.of(1), 1e6, 0));
+  it.command(1000);
   it.tell(reply(0, [1, 2, 3, 4]));
   assert.equal(it.told("closed")[0].cause.code, "codec.BadBool");
+  assert.deepEqual(it.outcomes, [[0, { is: "connection_lost" }]]);
   const other = play().join().tell(frame({ events: [{ tick: 101, body: [200] }] }));
   assert.equal(other.told("closed")[0].cause.code, "codec.BadTag");
   assert.deepEqual(other.told("event"), []);
@@ -301,13 +312,12 @@ test("a room that went back in time starts its clock anew", () => {
   assert.equal(it.heard("input").at(-1).inputs[0].tick, 42);
 });
 
-test("unread events are bounded", () => {
+test("what is told may end the connection, and nothing of it is told after that", () => {
   const it = play().join();
-  for (let n = 0; n < 5000; n++) it.session.handleMessage(chat("x".repeat(500)), 0);
-  assert.equal(it.session.counters.eventsDropped, 5000 - 4096);
-  const events = Array.from({ length: 1024 }, () => ({ tick: 1, reliable: true, body: [0] }));
-  it.session.handleMessage(frame({ events }), 0);
-  assert.equal(it.session.phase.is, "ended");
-  it.ask(() => {});
-  assert.equal(it.told("closed").at(-1).cause.code, "backlog");
+  it.onEvent = ({ what }) => {
+    if (what === "event") it.session.handleClose(1000, "", it.micros);
+  };
+  it.tell(frame({ events: [{ tick: 101, body: [0] }, { tick: 101, body: [0] }] }));
+  assert.equal(it.told("event").length, 1);
+  assert.equal(it.told("closed").length, 1);
 });

@@ -227,7 +227,7 @@ export class TableRows {
     this.states[row] = DEAD;
     const slot = this.slots[row];
     const page = this.pages[slot >>> 7];
-    if (page !== undefined && page[slot & (PAGE - 1)] === row) page[slot & (PAGE - 1)] = NONE;
+    if (page && page[slot & (PAGE - 1)] === row) page[slot & (PAGE - 1)] = NONE;
     this.dead.push(row);
     this.present -= 1;
   }

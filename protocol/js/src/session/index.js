@@ -10,6 +10,6 @@ export { Mirror } from "../mirror/mirror.js";
 export { readDescriptor } from "../schema/descriptor.js";
 export { readServerMessage } from "../message.js";
 export { Clock, InputLead } from "../clock.js";
-export { Playhead, Tracks } from "../interpolate.js";
+export { Playhead, Track } from "../interpolate.js";
 export { Reconnect, PATIENCE } from "../reconnect.js";
 export { Malformed } from "../malformed.js";

@@ -63,13 +63,13 @@ export class InputQueue {
     const body = this.#held ?? new Uint8Array(0);
     const back = this.#waiting.at(-1);
     const full = this.#waiting.length === INPUTS_PER_BATCH_MAX;
-    if (back !== undefined && (full || tick <= back.tick)) {
+    if (back && (full || tick <= back.tick)) {
       back.tick = Math.max(back.tick, tick);
       back.body = body;
       return { sequence: back.sequence, tick: back.tick };
     }
     this.due = Math.min(this.due, now);
-    if (back === undefined && this.#last !== undefined && tick <= this.#last.tick) {
+    if (!back && this.#last !== undefined && tick <= this.#last.tick) {
       this.due = this.#last.at + interval;
       tick = Math.min(Math.max(this.#last.tick, tick + 1), TICK_MAX);
     }

@@ -24,10 +24,11 @@ export const REQUESTS_WAITING_MAX = 64;
  */
 
 /** @typedef {{ id: number | undefined, body: Uint8Array }} Request a command, or chat without an id */
+/** @typedef {(outcome: import("./events.js").Outcome) => void} Settle takes a command's one outcome */
 
 export class Requests {
   #next = 0;
-  /** Commands without an outcome, oldest first, and when each times out. @type {Map<number, number>} */
+  /** Commands without an outcome, oldest first, and when each times out. @type {Map<number, { due: number, settle: Settle }>} */
   #open = new Map();
   /** What is not sent yet. @type {Request[]} */
   #waiting = [];
@@ -36,16 +37,17 @@ export class Requests {
    * @param {Uint8Array} body
    * @param {number} timeout
    * @param {number} now
-   * @returns {number | SendFault} the command's id
+   * @param {Settle} settle
+   * @returns {SendFault | undefined}
    */
-  command(body, timeout, now) {
+  command(body, timeout, now, settle) {
     if (body.length > COMMAND_BYTES_MAX) return "too_long";
     if (this.#open.size >= COMMANDS_MAX || this.#waiting.length >= REQUESTS_WAITING_MAX) return "busy";
     const id = this.#next;
     this.#next = (this.#next + 1) >>> 0;
-    this.#open.set(id, now + timeout);
+    this.#open.set(id, { due: now + timeout, settle });
     this.#waiting.push({ id, body });
-    return id;
+    return undefined;
   }
 
   /** @param {Uint8Array} text in UTF-8 @returns {SendFault | undefined} */
@@ -59,38 +61,38 @@ export class Requests {
   /** Writes the next message, if there is one. @param {import("../codec.js").Writer} w */
   send(w) {
     const request = this.#waiting.shift();
-    if (request === undefined) return false;
+    if (!request) return false;
     if (request.id === undefined) writeChat(w, request.body);
     else writeCommand(w, request.id, request.body);
     return true;
   }
 
-  /** A reply came; whether anybody waits for it. @param {number} id */
-  replied(id) {
-    return this.#open.delete(id);
+  /** A command has its outcome; whether anybody waited for it. @param {number} id @param {import("./events.js").Outcome} outcome */
+  settle(id, outcome) {
+    const open = this.#open.get(id);
+    this.#open.delete(id);
+    open?.settle(outcome);
+    return open !== undefined;
   }
 
-  /** Commands that have waited too long. @param {number} now @returns {number[]} */
-  expired(now) {
-    const ids = [...this.#open].filter(([, due]) => due <= now).map(([id]) => id);
-    for (const id of ids) {
-      this.#open.delete(id);
+  /** Commands that have waited too long fail. @param {number} now */
+  expire(now) {
+    for (const [id, { due }] of this.#open) {
+      if (due > now) continue;
       // What is reported as failed must not be carried out after that.
       this.#waiting = this.#waiting.filter((request) => request.id !== id);
+      this.settle(id, { is: "timed_out" });
     }
-    return ids;
   }
 
-  /** Commands that were lost with the connection. @returns {number[]} */
-  lost() {
-    const ids = [...this.#open.keys()];
-    this.#open.clear();
+  /** Commands are lost with the connection. */
+  lose() {
     this.#waiting.length = 0;
-    return ids;
+    for (const id of this.#open.keys()) this.settle(id, { is: "connection_lost" });
   }
 
   /** When the next command times out. */
   get due() {
-    return Math.min(...this.#open.values());
+    return Math.min(...Array.from(this.#open.values(), ({ due }) => due));
   }
 }

@@ -2,13 +2,12 @@
  * A session: one player in one room, over as many connections as it takes.
  *
  * A state machine without sockets or clocks. Bytes, times (whole microseconds)
- * and the application's wishes go in, bytes, events and a deadline come out. Who
- * drives it owns the socket and
+ * and the application's wishes go in, bytes, events and a deadline come out; events
+ * through the function that it is given. Who drives it owns the socket and
  *
  * - hands over what happens to it: `handleOpen`, `handleMessage`, `handleClose`;
  * - calls `handleTimeout` when `deadline` has come, after what came until then;
- * - sends what `pollTransmit` gives, each as one binary message, after every call;
- * - reads `pollEvent` until it gives nothing, at best after every message.
+ * - sends what `pollTransmit` gives, each as one binary message, after every call.
  *
  *              ┌──────────────────────── its time has come ────────────────────────┐
  *              ▼                                                                    │
@@ -24,7 +23,8 @@
  * Every way out of a connection raises one `closed` event, every way into
  * `connecting` a `connect` event. No message can throw out of a session: one that
  * breaks the rules ends the connection, the state is given up, and the next
- * connection begins from the whole state. Memory is bounded.
+ * connection begins from the whole state. Memory is bounded: nothing waits but what
+ * the application asked for.
  *
  * When a program was not run for a while (a hidden tab), everything that came
  * meanwhile is handed over in order: all of it is applied, the first frame that
@@ -54,7 +54,6 @@ import { hashOf, readDescriptor } from "../schema/descriptor.js";
 import { encodeUtf8 } from "../text.js";
 import { readValue } from "../value.js";
 import { Acks } from "./acks.js";
-import { EventQueue } from "./events.js";
 import { InputQueue } from "./inputs.js";
 import { Pings } from "./pings.js";
 import { Requests } from "./requests.js";
@@ -81,8 +80,8 @@ export const HELLO_TIMEOUT = 5_000_000;
 /** The whole state is asked for at most once in this time. */
 export const REFRESH_INTERVAL = 2_000_000;
 
-/** Faults after which the same would happen again. */
-const FINAL = ["version", "backlog"];
+/** The fault after which the same would happen again. */
+const FINAL = "version";
 
 export class Session {
   /** The latest time that was handed over. */
@@ -96,7 +95,7 @@ export class Session {
   #acks = new Acks();
   #pings = new Pings(0);
   #requests = new Requests();
-  #events = new EventQueue();
+  #tell;
   #reconnect;
   #policy;
   #random;
@@ -124,24 +123,30 @@ export class Session {
   /** The number of the last input that the server has used, as of the last frame. @type {number | undefined} */
   processed;
   /** What happened, in numbers that only grow. */
-  counters = { frames: 0, framesMerged: 0, resumes: 0, diverged: 0, eventsDropped: 0, strays: 0 };
+  counters = { frames: 0, framesMerged: 0, resumes: 0, diverged: 0, strays: 0 };
 
   /**
-   * A session whose first event asks for a socket.
+   * A session that asks for a socket when it is started.
    *
    * @param {object} config
    * @param {string} config.address the WebSocket address of the room's server
    * @param {string} config.token the seat token that the server's API gave out
    * @param {() => number} config.random even over 0 to 1; different for each client
+   * @param {(event: SessionEvent) => void} config.tell is told what happens; it may call the session
    * @param {import("../reconnect.js").Policy} [config.policy] how patiently to reconnect
    * @param {number} now
    */
-  constructor({ address, token, random, policy = PATIENCE }, now) {
+  constructor({ address, token, random, tell, policy = PATIENCE }, now) {
     this.#now = now;
+    this.#tell = tell;
     this.#seat = { address, token, joined: false };
     this.#random = random;
     this.#policy = policy;
     this.#reconnect = new Reconnect(policy);
+  }
+
+  /** Asks for the first socket. */
+  start() {
     this.#connect();
   }
 
@@ -167,17 +172,18 @@ export class Session {
   }
 
   /**
-   * Queues a command, in the schema's command kind. Its one outcome is a `reply`
-   * event, after `timeout` at the latest.
+   * Queues a command, in the schema's command kind. It has exactly one outcome,
+   * after `timeout` at the latest.
    *
    * @param {Uint8Array} body
    * @param {number} timeout
    * @param {number} now
-   * @returns {number | import("./requests.js").SendFault} the command's id
+   * @param {import("./requests.js").Settle} settle
+   * @returns {import("./requests.js").SendFault | undefined} why it has none: it was not queued
    */
-  command(body, timeout, now) {
+  command(body, timeout, now, settle) {
     this.#at(now);
-    return this.#inRoom() ? this.#requests.command(body, timeout, now) : "not_joined";
+    return this.#inRoom() ? this.#requests.command(body, timeout, now, settle) : "not_joined";
   }
 
   /** Queues a line of chat. @param {string} text @returns {import("./requests.js").SendFault | undefined} */
@@ -214,7 +220,7 @@ export class Session {
       this.#leaves = true;
     } else if (this.phase.is !== "ended") {
       this.phase = { is: "ended" };
-      this.#events.push({ what: "closed", cause: { kind: "left" }, then: { what: "end" } });
+      this.#tell({ what: "closed", cause: { kind: "left" }, then: { what: "end" } });
     }
   }
 
@@ -229,7 +235,7 @@ export class Session {
   rejoin(address, token, now) {
     this.#at(now);
     const ended = this.phase.is === "ended";
-    if ((!ended && this.phase.is !== "need_seat") || !this.#events.reopen()) return false;
+    if (!ended && this.phase.is !== "need_seat") return false;
     if (ended) this.#reconnect = new Reconnect(this.#policy);
     this.#seat = { address, token, joined: false };
     this.#leaves = false;
@@ -283,20 +289,16 @@ export class Session {
 
   /** @param {number} now */
   #tick(now) {
-    for (const id of this.#requests.expired(now)) {
-      this.#events.push({ what: "reply", id, outcome: { is: "timed_out" } });
-    }
+    this.#requests.expire(now);
     if (!this.#pings.check(now)) this.#end({ kind: "silent" }, "resume", 0);
   }
 
   /**
-   * When {@link Session.handleTimeout} has something to do, if nothing else
-   * happens. While events are unread it is the present.
+   * When {@link Session.handleTimeout} has something to do, if nothing else happens.
    *
    * @returns {number | undefined}
    */
   get deadline() {
-    if (!this.#events.isEmpty) return this.#now;
     if ("until" in this.phase) return this.phase.until;
     if (this.phase.is !== "joined") return undefined;
     return Math.min(this.#acks.due, this.#inputs.due, this.#requests.due, this.#pings.due);
@@ -318,7 +320,7 @@ export class Session {
 
   /** @param {Writer} w */
   #sendHello(w) {
-    if (this.#hello !== undefined) return;
+    if (this.#hello) return;
     // The state of another seat, or of no room yet, is nothing to go on from.
     const applied = this.#seat.joined ? this.mirror?.tick : undefined;
     writeHello(w, { schema: this.schema?.hash, token: this.#seat.token, applied });
@@ -365,39 +367,6 @@ export class Session {
   // ------------------------------------------------------------------------ what came
 
   /**
-   * The next event.
-   *
-   * @returns {SessionEvent | undefined}
-   */
-  pollEvent() {
-    for (;;) {
-      const queued = this.#events.pop();
-      if (queued === undefined || !("body" in queued)) return queued;
-      const { body, ...rest } = queued;
-      const value = this.#body(rest.what, body);
-      if (rest.what === "event") {
-        if (value !== undefined) return { ...rest, value };
-      } else {
-        // It was carried out, or not; nobody can tell from this server.
-        const outcome = value === undefined ? { is: /** @type {const} */ ("connection_lost") } : { is: /** @type {const} */ ("reply"), value };
-        return { ...rest, outcome };
-      }
-    }
-  }
-
-  /** A body in the schema's kind; a malformed one ends the connection. @param {"event" | "reply"} what @param {Uint8Array} body */
-  #body(what, body) {
-    if (this.schema === undefined) return undefined;
-    const { schema } = this;
-    return this.#guarded(() => {
-      const r = new Reader(body);
-      const value = readValue(schema[what], r);
-      r.finish();
-      return value;
-    });
-  }
-
-  /**
    * Takes in one binary message of the present socket. One of a socket that is
    * over already is ignored.
    *
@@ -408,32 +377,36 @@ export class Session {
     this.#at(now);
     if (this.phase.is === "greeting") this.#guarded(() => this.#greeted(bytes));
     else if (this.phase.is === "joined") this.#guarded(() => this.#received(bytes));
-    if (this.#events.isOverflowed) this.phase = { is: "ended" };
   }
 
   /**
    * Runs what the server's bytes can make fail: then the connection is over.
    *
-   * @template T
-   * @param {() => T} read
-   * @returns {T | undefined}
+   * @param {() => void} read
    */
   #guarded(read) {
     try {
-      return read();
+      read();
     } catch (error) {
       if (!(error instanceof Malformed)) throw error;
       this.#reject(error.code);
-      return undefined;
     }
+  }
+
+  /** A body in the schema's kind. @param {"event" | "reply"} what @param {Uint8Array} body */
+  #body(what, body) {
+    const r = new Reader(body);
+    const value = this.schema && readValue(this.schema[what], r);
+    r.finish();
+    return value;
   }
 
   /** Ends the connection because of something that the server said. @param {SessionFault} code */
   #reject(code) {
     if (this.phase.is !== "greeting" && this.phase.is !== "joined") return;
-    const final = FINAL.includes(code);
+    const final = code === FINAL;
     // What such a server said before is not to be believed either.
-    if (!final && this.mirror !== undefined) this.mirror = new Mirror(this.mirror.schema);
+    if (!final && this.mirror) this.mirror = new Mirror(this.mirror.schema);
     this.#end({ kind: "error", code }, final ? "stop" : "resume", 0);
   }
 
@@ -458,9 +431,7 @@ export class Session {
       case "reply":
         return this.#reply(message);
       case "chat":
-        if (this.#events.hasPlace(0)) this.#events.push({ what: "chat", line: message });
-        else this.counters.eventsDropped += 1;
-        return;
+        return this.#tell({ what: "chat", line: message });
       case "pong":
         return this.#pong(message);
       case "bye":
@@ -475,14 +446,14 @@ export class Session {
   /** @param {Welcome} welcome */
   #welcomed(welcome) {
     const said = this.#hello;
-    if (said === undefined) throw new Malformed("unexpected_welcome");
+    if (!said) throw new Malformed("unexpected_welcome");
     if (welcome.version !== VERSION) throw new Malformed("version");
     // Even if the rest is of no use: the token that Hello named is spent.
     this.#seat.token = welcome.token;
     const other = this.#otherSchema(welcome);
     const resumed = welcome.baseline !== undefined;
-    if (resumed && (other !== undefined || said.applied !== welcome.baseline)) throw new Malformed("bad_baseline");
-    if (other !== undefined) {
+    if (resumed && (other || said.applied !== welcome.baseline)) throw new Malformed("bad_baseline");
+    if (other) {
       this.schema = other;
       this.mirror = undefined;
       // It is in the words of the other schema.
@@ -501,14 +472,14 @@ export class Session {
     this.#askRefresh &&= resumed;
     this.counters.resumes += resumed ? 1 : 0;
     this.phase = { is: "joined" };
-    this.#events.push({ what: "joined", player: welcome.player, resumed });
     this.#stampInput();
+    this.#tell({ what: "joined", player: welcome.player, resumed });
   }
 
   /** The server's schema, if it is another than the one that is known. @param {Welcome} welcome @returns {Schema | undefined} */
   #otherSchema({ schema, descriptor }) {
     if (this.schema?.hash === schema) return undefined;
-    if (descriptor === undefined) throw new Malformed("no_descriptor");
+    if (!descriptor) throw new Malformed("no_descriptor");
     if (hashOf(descriptor) !== schema) throw new Malformed("bad_descriptor");
     return readDescriptor(descriptor);
   }
@@ -522,7 +493,7 @@ export class Session {
       this.processed = undefined;
     }
     if (resumed) this.mirror?.resume();
-    else if (this.schema !== undefined) this.mirror ??= new Mirror(this.schema);
+    else if (this.schema) this.mirror ??= new Mirror(this.schema);
   }
 
   /** @param {Welcome} welcome @param {boolean} resumed @param {number} asked */
@@ -538,7 +509,7 @@ export class Session {
   #frame(frame) {
     if (!frame.full && this.#awaitsWhole) throw new Malformed("mirror.NoBaseline");
     const { mirror } = this;
-    if (mirror === undefined || this.timeline === undefined) throw new Malformed("before_welcome");
+    if (!mirror || !this.timeline) throw new Malformed("before_welcome");
     const { from, tick, hashAgrees } = mirror.apply(frame);
     if (!this.#awaitsWhole && from !== undefined && tick < from) this.#restart(this.timeline);
     const { playhead, lead, clock } = this.timeline;
@@ -554,9 +525,9 @@ export class Session {
       this.counters.diverged += 1;
       this.refresh(this.#now);
     }
-    this.#events.push({ what: "frame", tick });
-    this.#gameEvents(frame, tick);
     this.#stampInput();
+    this.#tell({ what: "frame", tick });
+    this.#gameEvents(frame, tick);
   }
 
   /**
@@ -574,26 +545,20 @@ export class Session {
   /** @param {Frame} frame @param {number} tick */
   #gameEvents(frame, tick) {
     for (const event of frame.events) {
-      const { reliable, body } = event;
-      if (!reliable && !this.#events.hasPlace(body.length)) {
-        this.counters.eventsDropped += 1;
-      } else {
-        // A copy: a view would keep all of the message.
-        this.#events.push({ what: "event", tick: eventTick(event, tick), reliable, body: body.slice() });
-      }
+      // What was told before may have ended the connection.
+      if (this.phase.is !== "joined") return;
+      const value = this.#body("event", event.body);
+      this.#tell({ what: "event", tick: eventTick(event, tick), reliable: event.reliable, value });
     }
   }
 
   /** @param {import("../message.js").Reply} reply */
   #reply(reply) {
-    if (!this.#requests.replied(reply.id)) {
-      this.counters.strays += 1;
-    } else if (reply.body === undefined) {
-      const refusal = { code: reply.code, text: reply.text };
-      this.#events.push({ what: "reply", id: reply.id, outcome: { is: "refused", refusal } });
-    } else {
-      this.#events.push({ what: "reply", id: reply.id, body: reply.body.slice() });
-    }
+    /** @type {import("./events.js").Outcome} */
+    const outcome = reply.body
+      ? { is: "reply", value: this.#body("reply", reply.body) }
+      : { is: "refused", refusal: { code: reply.code, text: reply.text } };
+    if (!this.#requests.settle(reply.id, outcome)) this.counters.strays += 1;
   }
 
   /** @param {import("../message.js").Pong} pong */
@@ -632,28 +597,26 @@ export class Session {
   #stampInput() {
     if (this.phase.is !== "joined" || this.#awaitsWhole || !this.#inputs.isChanged) return undefined;
     const tick = this.timeline?.inputTick(this.#now);
-    if (tick === undefined || this.timeline === undefined) return undefined;
+    if (tick === undefined || !this.timeline) return undefined;
     return this.#inputs.stamp(tick, this.#now, this.timeline.tickMicros);
   }
 
   /** Asks for a socket. */
   #connect() {
     this.phase = { is: "connecting", until: this.#now + CONNECT_TIMEOUT };
-    this.#events.push({ what: "connect", address: this.#seat.address });
+    this.#tell({ what: "connect", address: this.#seat.address });
   }
 
   /** The connection, or the attempt at one, is over. @param {Cause} cause @param {Advice} advice @param {number} retryAfter */
   #end(cause, advice, retryAfter) {
     if (!["connecting", "greeting", "joined"].includes(this.phase.is)) return;
-    for (const id of this.#requests.lost()) {
-      this.#events.push({ what: "reply", id, outcome: { is: "connection_lost" } });
-    }
     this.#acks = new Acks();
     this.#inputs.lost();
     const then = this.#leaves ? { what: /** @type {const} */ ("end") } : this.#then(advice, retryAfter);
     if (then.what === "reconnect") this.phase = { is: "waiting", until: then.at };
     else this.phase = { is: then.what === "need_seat" ? "need_seat" : "ended" };
-    this.#events.push({ what: "closed", cause, then });
+    this.#requests.lose();
+    this.#tell({ what: "closed", cause, then });
   }
 
   /** @param {Advice} advice @param {number} retryAfter @returns {Then} */
@@ -672,5 +635,5 @@ export class Session {
  * @param {Cause} cause
  */
 export function closeCode(cause) {
-  return cause.kind === "error" && !FINAL.includes(cause.code) ? CLOSE_BAD_MESSAGE : CLOSE_NORMAL;
+  return cause.kind === "error" && cause.code !== FINAL ? CLOSE_BAD_MESSAGE : CLOSE_NORMAL;
 }

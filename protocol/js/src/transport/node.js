@@ -68,7 +68,7 @@ export function openNodeSocket(address, on) {
   return {
     send: (bytes) => send(BINARY, bytes),
     close(closeCode) {
-      if (stream === undefined) {
+      if (!stream) {
         request?.destroy();
         queueMicrotask(over);
         return;

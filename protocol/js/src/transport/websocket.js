@@ -62,7 +62,7 @@ export function webSockets(WebSocketClass) {
  */
 export async function platformSockets() {
   const { WebSocket } = globalThis;
-  if (WebSocket !== undefined) return webSockets(WebSocket);
+  if (WebSocket) return webSockets(WebSocket);
   // By its address, so that bundles for browsers need not have it.
   const { openNodeSocket } = await import(new URL("./node.js", import.meta.url).href);
   return openNodeSocket;

@@ -4,10 +4,15 @@
  * @module
  */
 
-import { Tracks } from "../interpolate.js";
+import { Track } from "../interpolate.js";
 import { getValue } from "../value.js";
 import { Entity, View } from "./entity.js";
 import { Listeners, guarded } from "./listeners.js";
+
+/** Bytes that the tracks of one table may take, about. Rows beyond are drawn where they are. */
+const TRACKS_BYTES_MAX = 32 * 1024 * 1024;
+/** What a track takes, beside 16 samples of 8 bytes a motion leaf. */
+const TRACK_BYTES = 512;
 
 /**
  * @typedef {import("../mirror/rows.js").TableRows} TableRows
@@ -78,7 +83,7 @@ export class Table {
   #fields;
   /** @type {TableSchema | undefined} */
   #schema;
-  /** The rows' recent motion, once somebody has looked at a view. @type {Tracks | undefined} */
+  /** The recent motion of each row, once somebody has looked at a view. @type {(Track | undefined)[] | undefined} */
   #tracks;
   /** @type {Listeners<[entity: T]>} */
   #added = new Listeners();
@@ -105,7 +110,7 @@ export class Table {
   /** @returns {Generator<T>} */
   *[Symbol.iterator]() {
     const rows = this.#rows;
-    if (rows === undefined) return;
+    if (!rows) return;
     for (const row of rows.inOrder()) yield this.#entity(rows, row);
   }
 
@@ -117,7 +122,7 @@ export class Table {
    */
   get(ref) {
     const rows = this.#rows;
-    if (rows === undefined || ref === null) return undefined;
+    if (!rows || ref === null) return undefined;
     const row = rows.find(ref.slot);
     return row >= 0 && rows.generations[row] === ref.generation ? this.#entity(rows, row) : undefined;
   }
@@ -174,7 +179,7 @@ export class Table {
   /** Its rows are void: all entities go. */
   unbind() {
     const rows = this.#rows;
-    if (rows === undefined) return;
+    if (!rows) return;
     for (const row of [...rows.inOrder()]) this.removed(row, false);
     this.#rows = undefined;
     this.#entities = [];
@@ -188,18 +193,17 @@ export class Table {
 
   /** @param {number} row @param {number} tick */
   added(row, tick) {
-    this.#tracks?.cut(row, tick, true);
-    if (this.#rows !== undefined && !this.#added.isEmpty) this.#added.call(this.#entity(this.#rows, row));
+    if (this.#tracks) this.#tracks[row] = undefined;
+    this.#track(row, tick, undefined);
+    if (this.#rows && !this.#added.isEmpty) this.#added.call(this.#entity(this.#rows, row));
   }
 
   /** @param {number} row @param {number} low @param {number} high @param {number} tick @param {number | undefined} previous */
   changed(row, low, high, tick, previous) {
     const [rows, fields] = [this.#rows, this.#fields];
-    if (rows === undefined || fields === undefined) return;
+    if (!rows || !fields) return;
     const { motionLow, motionHigh } = rows.layout;
-    if (this.#tracks !== undefined && ((low & motionLow) | (high & motionHigh)) !== 0) {
-      this.#tracks.push(row, tick, previous);
-    }
+    if (((low & motionLow) | (high & motionHigh)) !== 0) this.#track(row, tick, previous);
     if (!this.#changed.isEmpty) {
       this.#changed.call(this.#entity(rows, row), Fields.set(fields, low, high));
     }
@@ -208,7 +212,7 @@ export class Table {
   /** @param {number} row @param {boolean} departed */
   removed(row, departed) {
     const rows = this.#rows;
-    if (rows === undefined) return;
+    if (!rows) return;
     if (this.#entities[row] === undefined && this.#removed.isEmpty) return;
     const entity = this.#entity(rows, row);
     // Before anybody sees it: that it is gone is the news.
@@ -219,19 +223,28 @@ export class Table {
 
   /** The view of an entity; from the first on, motion is remembered. @param {Entity} entity */
   look(entity) {
-    const [rows, tick] = [this.#rows, this.#playing.newest()];
-    if (this.#tracks === undefined && rows !== undefined && tick !== undefined) {
-      this.#tracks = new Tracks(rows);
-      for (const row of rows.inOrder()) this.#tracks.cut(row, tick, true);
+    const tick = this.#playing.newest();
+    if (!this.#tracks && tick !== undefined) {
+      this.#tracks = [];
+      for (const row of this.#rows?.inOrder() ?? []) this.#track(row, tick, undefined);
     }
     return new this.#View(entity);
+  }
+
+  /** Remembers where a row is, if that is of use. @param {number} row @param {number} tick @param {number | undefined} previous */
+  #track(row, tick, previous) {
+    const [rows, tracks] = [this.#rows, this.#tracks];
+    if (!rows || !tracks) return;
+    const { layout, store, stride } = rows;
+    if (row * (TRACK_BYTES + 128 * layout.motions.length) > TRACKS_BYTES_MAX) return;
+    (tracks[row] ??= new Track(layout)).push(store.cells, row * stride, tick, previous);
   }
 
   /** The cell of a motion leaf of a row at the render position. @param {number} row @param {number} leaf */
   sample(row, leaf) {
     const [position, newest] = [this.#playing.position(), this.#playing.newest()];
     if (position === undefined || newest === undefined) return undefined;
-    return this.#tracks?.sample(row, leaf, position, newest);
+    return this.#tracks?.[row]?.sample(leaf, position, newest);
   }
 
   /** All fields of a row. @param {import("../store.js").Store} store @param {number} at */

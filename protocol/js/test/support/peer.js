@@ -155,12 +155,21 @@ function after(tag, r) {
 
 /** A session and what it says, without any network; times in milliseconds. */
 export class Play {
-  /** @param {typeof import("../../src/session/session.js").Session} Session @param {object} [config] */
-  constructor(Session, config = {}) {
+  /** @param {typeof import("../../src/session/session.js").Session} Session */
+  constructor(Session) {
     this.now = 0;
-    this.session = new Session({ address: "ws://a", token: "seat", random: () => 0.5, ...config }, 0);
     /** @type {import("../../src/session/events.js").SessionEvent[]} */
     this.events = [];
+    /** What became of commands, in the order of it. @type {[number, import("../../src/session/events.js").Outcome][]} */
+    this.outcomes = [];
+    this.commands = 0;
+    this.onEvent = (/** @type {import("../../src/session/events.js").SessionEvent} */ _) => {};
+    const tell = (/** @type {import("../../src/session/events.js").SessionEvent} */ event) => {
+      this.events.push(event);
+      this.onEvent(event);
+    };
+    this.session = new Session({ address: "ws://a", token: "seat", random: () => 0.5, tell }, 0);
+    this.session.start();
     /** @type {any[]} */
     this.said = [];
     this.#poll();
@@ -168,7 +177,6 @@ export class Play {
 
   #poll() {
     for (let bytes = this.session.pollTransmit(); bytes; bytes = this.session.pollTransmit()) this.said.push(heard(bytes));
-    for (let event = this.session.pollEvent(); event; event = this.session.pollEvent()) this.events.push(event);
   }
 
   get micros() {
@@ -217,6 +225,16 @@ export class Play {
     const result = what(this.session);
     this.#poll();
     return result;
+  }
+
+  /** Queues a command of so many bytes; why not, if it is not. @param {number} ms @param {number} [length] */
+  command(ms, length = 1) {
+    const number = this.commands++;
+    const fault = this.session.command(new Uint8Array(length), ms * 1000, this.micros, (outcome) => {
+      this.outcomes.push([number, outcome]);
+    });
+    this.#poll();
+    return fault;
   }
 
   /** What was said of a sort since it was last asked. @param {string} sort */
