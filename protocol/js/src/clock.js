@@ -74,11 +74,6 @@ export class Clock {
     return "slewed";
   }
 
-  /** Whether there is an estimate at all. */
-  get isSynced() {
-    return this.#samples.length > 0;
-  }
-
   /** The round trip as measured. @returns {Rtt | undefined} */
   get rtt() {
     const best = this.#best();
@@ -105,7 +100,7 @@ export class Clock {
    * @returns {number | undefined}
    */
   serverMicros(now) {
-    return this.isSynced ? now + this.#offset(now) : undefined;
+    return this.#samples.length > 0 ? now + this.#offset(now) : undefined;
   }
 
   /** @param {number} rtt */

@@ -11,13 +11,12 @@
  */
 
 import { codecFault } from "./malformed.js";
+import { larger } from "./store.js";
 import { decodeUtf8, encodeUtf8 } from "./text.js";
 
 const TWO_32 = 2 ** 32;
-/** First bytes of the longer forms of a variable-length integer. */
+/** The first byte of a variable-length integer of two bytes more; four and eight more follow it. */
 const FORM_16 = 0xfb;
-const FORM_32 = 0xfc;
-const FORM_64 = 0xfd;
 
 const F32_NORMAL_MIN = 2 ** -126;
 const F64_NORMAL_MIN = 2 ** -1022;
@@ -95,22 +94,15 @@ export class Reader {
    */
   #varint(bits) {
     const first = this.u8();
+    this.low = first;
     this.high = 0;
-    if (first < FORM_16) {
-      this.low = first;
-    } else if (first === FORM_16) {
-      this.low = this.rawU16();
-      if (this.low < FORM_16) codecFault("BadInteger");
-    } else if (first === FORM_32 && bits >= 32) {
-      this.low = this.rawU32();
-      if (this.low < 0x10000) codecFault("BadInteger");
-    } else if (first === FORM_64 && bits === 64) {
-      this.low = this.rawU32();
-      this.high = this.rawU32();
-      if (this.high === 0) codecFault("BadInteger");
-    } else {
-      codecFault("BadInteger");
-    }
+    const form = first - FORM_16;
+    if (form < 0) return;
+    if (form > 2 || 16 << form > bits) codecFault("BadInteger");
+    this.low = form === 0 ? this.rawU16() : this.rawU32();
+    if (form === 2) this.high = this.rawU32();
+    const isShort = form === 2 ? this.high === 0 : this.low < (form === 0 ? FORM_16 : 0x10000);
+    if (isShort) codecFault("BadInteger");
   }
 
   u16() {
@@ -240,11 +232,7 @@ export class Writer {
   #grow(count) {
     const at = this.length;
     this.length = at + count;
-    if (this.length > this.buffer.length) {
-      const larger = new Uint8Array(Math.max(this.length, 2 * this.buffer.length));
-      larger.set(this.buffer);
-      this.buffer = larger;
-    }
+    if (this.length > this.buffer.length) this.buffer = larger(this.buffer, 2 * this.length);
     return at;
   }
 
@@ -265,46 +253,19 @@ export class Writer {
     this.u8(value ? 1 : 0);
   }
 
-  /** @param {number} value from 0 to 2^53 */
+  /** @param {number | bigint} value from 0 to 2^64 - 1, as a number up to 2^53 */
   uint(value) {
-    if (value < FORM_16) {
-      this.u8(value);
-    } else if (value < 0x10000) {
-      this.raw([FORM_16, value & 255, value >>> 8]);
-    } else if (value < TWO_32) {
-      const at = this.#form(FORM_32, 4);
-      view(this.buffer).setUint32(at, value, true);
-    } else {
-      const at = this.#form(FORM_64, 8);
-      view(this.buffer).setUint32(at, value >>> 0, true);
-      view(this.buffer).setUint32(at + 4, Math.floor(value / TWO_32), true);
-    }
+    if (value < FORM_16) return this.u8(Number(value));
+    const form = value < 0x10000 ? 0 : value < TWO_32 ? 1 : 2;
+    this.u8(FORM_16 + form);
+    let rest = BigInt(value);
+    for (let left = 2 << form; left > 0; left--, rest >>= 8n) this.u8(Number(rest & 255n));
   }
 
-  /** @param {number} form @param {number} count */
-  #form(form, count) {
-    this.u8(form);
-    return this.#grow(count);
-  }
-
-  /** @param {bigint} value from 0 to 2^64 - 1 */
-  bigUint(value) {
-    if (value <= BigInt(Number.MAX_SAFE_INTEGER)) {
-      this.uint(Number(value));
-    } else {
-      const at = this.#form(FORM_64, 8);
-      view(this.buffer).setBigUint64(at, value, true);
-    }
-  }
-
-  /** @param {number} value within ±2^52 */
+  /** @param {number | bigint} value of 64 bits */
   int(value) {
-    this.uint(value < 0 ? -2 * value - 1 : 2 * value);
-  }
-
-  /** @param {bigint} value */
-  bigInt(value) {
-    this.bigUint(value < 0n ? -2n * value - 1n : 2n * value);
+    const whole = BigInt(value);
+    this.uint(whole < 0n ? -2n * whole - 1n : 2n * whole);
   }
 
   /** @param {number} value */

@@ -10,11 +10,8 @@
 
 export { join } from "./join.js";
 export { JoinError, CommandError } from "./errors.js";
-export { Predictor, Smoother, PENDING_MAX } from "./predict.js";
+export { Predictor, Smoother } from "./predict.js";
 export { lerp, lerpAround } from "./interpolate.js";
-export { refOf, viewOf, isHere } from "./world/entity.js";
-export { closeReason } from "./close.js";
-export { SUBPROTOCOL } from "./message.js";
 
 /**
  * @template {import("./types.js").Game} G

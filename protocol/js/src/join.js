@@ -64,7 +64,7 @@ async function askForSeat(server, wish) {
     text = await response.text();
   } catch (cause) {
     const error = cause instanceof Error ? cause : undefined;
-    throw new JoinError("unreachable", `there is no answer from ${server}`, { cause: error });
+    throw new JoinError("unreachable", `no answer from ${server}`, { cause: error });
   }
   const { status, headers, ok } = response;
   const answer = parsed(text);

@@ -141,7 +141,7 @@ export function writeHello(w, { schema, token, applied }) {
   w.u8(0);
   w.raw(MAGIC);
   w.uint(VERSION);
-  w.option(schema, (hash) => w.bigUint(hash));
+  w.option(schema, (hash) => w.uint(hash));
   w.str(token);
   w.option(applied, (tick) => w.uint(tick));
 }

@@ -58,7 +58,7 @@ export class Room {
   #isPumping = false;
   /** @type {any} */
   #timer;
-  /** When the timer goes off. */
+  /** When it goes off. */
   #timerAt = Infinity;
   #world;
   /** @type {import("./session/timeline.js").Timeline | undefined} */
@@ -167,16 +167,16 @@ export class Room {
   get network() {
     const { timeline, counters, mirror } = this.#session;
     const rtt = timeline?.clock.rtt;
-    const behind = mirror?.tick === undefined ? 0 : Math.max(this.serverTick - mirror.tick, 0);
+    const ms = (/** @type {number | undefined} */ micros) => (micros ?? 0) / 1000;
     return {
       /** The shortest round trip of late, its mean, and how much it varies. */
-      rtt: rtt && { min: rtt.min / 1000, smoothed: rtt.smoothed / 1000, jitter: rtt.jitter / 1000 },
+      rtt: { min: ms(rtt?.min), smoothed: ms(rtt?.smoothed), jitter: ms(rtt?.jitter) },
       /** How old the state is. */
-      staleness: timeline === undefined ? 0 : (behind * timeline.tickMicros) / 1000,
+      staleness: (Math.max(this.serverTick - this.tick, 0) * 1000) / (this.tickHz || 1),
       /** How far behind the server views are drawn. */
-      viewDelay: timeline === undefined ? 0 : timeline.playhead.delay / 1000,
+      viewDelay: ms(timeline?.playhead.delay),
       /** How far ahead inputs are stamped, beyond the way to the server. */
-      inputMargin: timeline === undefined ? 0 : timeline.lead.margin / 1000,
+      inputMargin: ms(timeline?.lead.margin),
       /** Bytes of the last frame. */
       frameBytes: this.#frameBytes,
       /** Bytes that rows and texts take, as far as they are counted. */

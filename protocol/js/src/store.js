@@ -78,12 +78,9 @@ export class Store {
    * @param {number} cells
    */
   grow(cells) {
-    if (cells <= this.cells.length) return;
-    const larger = new Float64Array(Math.max(cells, 2 * this.cells.length));
-    // Between arrays of one type this copies bytes, which keeps wide integers.
-    larger.set(this.cells);
-    this.cells = larger;
-    this.wide = new BigInt64Array(larger.buffer);
+    // Between arrays of one type bytes are copied, which keeps wide integers.
+    this.cells = larger(this.cells, cells);
+    this.wide = new BigInt64Array(this.cells.buffer);
   }
 
   /**
@@ -137,4 +134,18 @@ function walkTexts(cells, what, at, each) {
   } else {
     each(at);
   }
+}
+
+/**
+ * The same numbers, and place for more.
+ *
+ * @template {Uint8Array | Int32Array | Uint32Array | Float64Array} T
+ * @param {T} from
+ * @param {number} length
+ * @returns {T}
+ */
+export function larger(from, length) {
+  const to = new /** @type {any} */ (from).constructor(length);
+  to.set(from);
+  return to;
 }

@@ -41,10 +41,6 @@ export function encodeUtf8(text) {
  * @returns {Uint8Array}
  */
 export function encodeUtf8UpTo(text, max) {
-  // A unit of the text is at least a byte, so what is behind `max` of them cannot fit.
-  const bytes = encoder.encode(text.length > max ? text.slice(0, max + 1) : text);
-  if (bytes.length <= max) return bytes;
-  let end = max;
-  while ((bytes[end] & 0xc0) === 0x80) end -= 1;
-  return bytes.subarray(0, end);
+  const bytes = new Uint8Array(max);
+  return bytes.subarray(0, encoder.encodeInto(text, bytes).written);
 }

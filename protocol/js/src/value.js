@@ -39,21 +39,15 @@ const bits = new DataView(new ArrayBuffer(4));
 
 /**
  * An object of fields, with the variant's name if it is one. Names come from
- * outside: one like `__proto__` is no more than a name.
+ * outside: here, one like `__proto__` is no more than a name.
  *
  * @param {Field[]} fields
  * @param {string | undefined} variant
  * @param {(field: Field) => any} read
  */
 function objectOf(fields, variant, read) {
-  /** @type {any} */
-  const object = variant === undefined ? {} : { $: variant };
-  for (const field of fields) {
-    const [{ name }, value] = [field, read(field)];
-    if (name !== "__proto__") object[name] = value;
-    else Object.defineProperty(object, name, { value, enumerable: true, configurable: true, writable: true });
-  }
-  return object;
+  const entries = fields.map((field) => [field.name, read(field)]);
+  return Object.fromEntries(variant === undefined ? entries : [["$", variant], ...entries]);
 }
 
 /** The value of an option that is something. @param {Kind} of @param {any} value */
@@ -244,8 +238,8 @@ function writeInt({ repr, min, max }, value, w, place) {
   const whole = typeof value === "bigint" ? value : BigInt(Math.round(typed(value, 0, place)));
   const within = whole < min ? BigInt(min) : whole > max ? BigInt(max) : whole;
   if (repr === "u8" || repr === "i8") w.u8(Number(within));
-  else if (repr.startsWith("u")) w.bigUint(within);
-  else w.bigInt(within);
+  else if (repr.startsWith("u")) w.uint(within);
+  else w.int(within);
 }
 
 /** @param {string} place @param {string} what */

@@ -47,8 +47,8 @@ function readPrimitive(type, bytes) {
 /** @param {string} type @param {any} shown */
 function writePrimitive(type, shown) {
   const w = new Writer();
-  if (type === "u64") w.bigUint(BigInt(shown));
-  else if (type === "i64") w.bigInt(BigInt(shown));
+  if (type === "u64") w.uint(BigInt(shown));
+  else if (type === "i64") w.int(BigInt(shown));
   else if (type === "bytes") w.blob(unhex(shown));
   else if (type === "str") w.str(shown);
   else if (type === "bool") w.bool(shown);
@@ -158,8 +158,8 @@ function kindBytes(kind) {
       case "int":
         w.raw([1, reprs.indexOf(kind.repr), motion]);
         for (const bound of [kind.min, kind.max].map(BigInt)) {
-          if (kind.repr.startsWith("u")) w.bigUint(bound);
-          else w.bigInt(bound);
+          if (kind.repr.startsWith("u")) w.uint(bound);
+          else w.int(bound);
         }
         return;
       case "float":

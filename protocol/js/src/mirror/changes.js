@@ -4,6 +4,8 @@
  * @module
  */
 
+import { larger } from "../store.js";
+
 /** What happened to a row. */
 export const ADDED = 0;
 /** The leaves of the mask have other values than before the frame; an empty mask is nothing. */
@@ -66,7 +68,7 @@ export class Changes {
     if (!isListed) {
       at = STRIDE * this.count;
       this.count += 1;
-      if (at === this.#list.length) this.#grow();
+      if (at === this.#list.length) this.#list = larger(this.#list, 2 * at + 64 * STRIDE);
       rows.frames[row] = this.#frame;
       rows.listed[row] = at;
       this.#list[at] = rows.table;
@@ -75,11 +77,5 @@ export class Changes {
     this.#list[at + 2] = what;
     this.#list[at + 3] = low;
     this.#list[at + 4] = high;
-  }
-
-  #grow() {
-    const longer = new Int32Array(Math.max(64 * STRIDE, 2 * this.#list.length));
-    longer.set(this.#list);
-    this.#list = longer;
   }
 }

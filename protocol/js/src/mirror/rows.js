@@ -10,7 +10,7 @@
 
 import { MIRROR_BYTES_MAX } from "../limits.js";
 import { chunkFault } from "../malformed.js";
-import { Store } from "../store.js";
+import { Store, larger } from "../store.js";
 import { ADDED, CHANGED, DEPARTED, DESPAWNED } from "./changes.js";
 
 /** Slots of one page of the index. */
@@ -112,15 +112,15 @@ export class TableRows {
     this.store.texts.bytes += ROW_BYTES + 8 * (this.stride + this.layout.motions.length);
     if (row >= this.slots.length) {
       const rows = Math.max(8, 2 * row);
-      this.slots = larger(this.slots, new Uint32Array(rows));
-      this.generations = larger(this.generations, new Uint32Array(rows));
-      this.scopes = larger(this.scopes, new Uint32Array(rows));
-      this.states = larger(this.states, new Uint8Array(rows));
-      this.inMotion = larger(this.inMotion, new Uint8Array(rows));
-      this.frames = larger(this.frames, new Uint32Array(rows));
-      this.listed = larger(this.listed, new Uint32Array(rows));
-      this.moving = larger(this.moving, new Uint32Array(rows));
-      this.past = larger(this.past, new Float64Array(rows * this.layout.motions.length));
+      this.slots = larger(this.slots, rows);
+      this.generations = larger(this.generations, rows);
+      this.scopes = larger(this.scopes, rows);
+      this.states = larger(this.states, rows);
+      this.inMotion = larger(this.inMotion, rows);
+      this.frames = larger(this.frames, rows);
+      this.listed = larger(this.listed, rows);
+      this.moving = larger(this.moving, rows);
+      this.past = larger(this.past, rows * this.layout.motions.length);
       this.store.grow(rows * this.stride);
     }
     return row;
@@ -328,14 +328,4 @@ export class TableRows {
     }
     this.changes.set(this, row, CHANGED, low, high);
   }
-}
-
-/**
- * @template {Uint8Array | Uint32Array | Float64Array} T
- * @param {T} from
- * @param {T} to
- */
-function larger(from, to) {
-  to.set(from);
-  return to;
 }

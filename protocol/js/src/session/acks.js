@@ -11,15 +11,6 @@
 /** An applied frame is acknowledged at the latest this much later, in microseconds. */
 export const ACK_INTERVAL = 100_000;
 
-/**
- * How a frame came, compared to what the room announced.
- *
- * @typedef {object} Arrival
- * @property {number | undefined} ahead how many ticks it goes ahead; nothing for a whole state
- * @property {number} aheadExpected how many it would if it came alone
- * @property {number} gapExpected how long after the one before it would come
- */
-
 export class Acks {
   /** When an acknowledgement is to be sent. */
   due = Infinity;
@@ -31,12 +22,12 @@ export class Acks {
    * everything, shows that the way is full: then the server waits for nothing but this.
    *
    * @param {number} now
-   * @param {Arrival} arrival
+   * @param {boolean} isMerged whether it is not the next of the frames that were to come
+   * @param {number} interval how long after the one before it was to come
    */
-  applied(now, { ahead, aheadExpected, gapExpected }) {
-    const merged = ahead === undefined || ahead > aheadExpected;
-    const late = this.#arrived !== undefined && now - this.#arrived > 1.5 * gapExpected;
+  applied(now, isMerged, interval) {
+    const isLate = this.#arrived !== undefined && now - this.#arrived > 1.5 * interval;
     this.#arrived = now;
-    this.due = Math.min(this.due, merged || late ? now : now + ACK_INTERVAL);
+    this.due = Math.min(this.due, isMerged || isLate ? now : now + ACK_INTERVAL);
   }
 }

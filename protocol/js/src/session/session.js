@@ -515,12 +515,13 @@ export class Session {
     const { playhead, lead, clock } = this.timeline;
     playhead.frameApplied(tick, this.#now);
     if (frame.depth !== undefined) lead.depthReported(clock, frame.depth, this.#now);
-    const arrival = this.timeline.arrival(frame.full ? undefined : frame.step, this.#pace);
-    this.#acks.applied(this.#now, arrival);
+    const expected = this.timeline.sendEvery * this.#pace;
+    const isMerged = !frame.full && frame.step > expected;
+    this.#acks.applied(this.#now, frame.full || isMerged, expected * this.timeline.tickMicros);
     this.#awaitsWhole = false;
     this.processed = frame.processed ?? this.processed;
     this.counters.frames += 1;
-    this.counters.framesMerged += !frame.full && frame.step > arrival.aheadExpected ? 1 : 0;
+    this.counters.framesMerged += isMerged ? 1 : 0;
     if (hashAgrees === false) {
       this.counters.diverged += 1;
       this.refresh(this.#now);

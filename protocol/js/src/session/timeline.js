@@ -28,18 +28,6 @@ export class Timeline {
     return this.tickHz === tickHz && this.sendEvery === sendEvery;
   }
 
-  /**
-   * What is expected of a frame that goes `ahead`, at a pace of every `pace`th.
-   *
-   * @param {number | undefined} ahead
-   * @param {number} pace
-   * @returns {import("./acks.js").Arrival}
-   */
-  arrival(ahead, pace) {
-    const aheadExpected = this.sendEvery * pace;
-    return { ahead, aheadExpected, gapExpected: this.tickMicros * aheadExpected };
-  }
-
   /** The tick that an input made now is for. @param {number} now */
   inputTick(now) {
     return this.lead.stamp(this.clock, now);

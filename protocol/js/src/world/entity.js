@@ -15,10 +15,7 @@ import { getValue } from "../value.js";
  * @typedef {(view: View, entity: Entity) => any} Look reads a value at the render position
  */
 
-/**
- * What every entity has beside its fields. A field of the same name hides it;
- * {@link refOf}, {@link viewOf} and {@link isHere} work on each entity.
- */
+/** What every entity has beside its fields. A field of the same name hides it. */
 export class Entity {
   /** @type {import("./table.js").Table<any>} */
   #table;
@@ -48,12 +45,12 @@ export class Entity {
 
   /** The entity as a reference names it. */
   get ref() {
-    return refOf(this);
+    return { slot: this.#slot, generation: this.#generation };
   }
 
   /** The entity as it is to be drawn now: motion between two frames, all else as it is. */
   get view() {
-    return viewOf(this);
+    return (this.#view ??= this.#table.look(this));
   }
 
   /** Whether it is still there. Its fields keep their last values. */
@@ -64,21 +61,6 @@ export class Entity {
   /** All of its fields, as a plain object. */
   toJSON() {
     return this.#table.values(this.#store, this.#at);
-  }
-
-  /** @param {Entity} entity */
-  static refOf(entity) {
-    return { slot: entity.#slot, generation: entity.#generation };
-  }
-
-  /** @param {Entity} entity @returns {any} */
-  static viewOf(entity) {
-    return (entity.#view ??= entity.#table.look(entity));
-  }
-
-  /** @param {Entity} entity */
-  static isHere(entity) {
-    return entity.#isHere;
   }
 
   /** It is gone: from here on it reads a copy. @param {Entity} entity @param {import("../mirror/rows.js").TableRows} rows */
@@ -166,19 +148,4 @@ export class View {
     }
     return Own;
   }
-}
-
-/** An entity as a reference names it. @param {Entity} entity @returns {import("../value.js").Ref} */
-export function refOf(entity) {
-  return Entity.refOf(entity);
-}
-
-/** An entity as it is to be drawn now. @template T @param {T} entity @returns {T} */
-export function viewOf(entity) {
-  return Entity.viewOf(/** @type {any} */ (entity));
-}
-
-/** Whether an entity is still there. @param {Entity} entity */
-export function isHere(entity) {
-  return Entity.isHere(entity);
 }

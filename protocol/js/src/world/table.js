@@ -23,38 +23,27 @@ const TRACK_BYTES = 512;
 
 /** Which fields changed; good until the function that got it returns. */
 export class Fields {
-  /** The leaves of each name, and of each prefix of it. @type {Map<string, [low: number, high: number]>} */
-  #bits = new Map();
-  /** @type {string[]} */
-  #names;
+  #leaves;
   #low = 0;
   #high = 0;
 
   /** @param {import("../schema/layout.js").TableLayout} layout */
   constructor(layout) {
-    this.#names = layout.record.leaves.map((leaf) => leaf.name);
-    this.#names.forEach((name, bit) => {
-      const parts = name.split(".");
-      for (let length = 1; length <= parts.length; length++) this.#note(parts.slice(0, length).join("."), bit);
-    });
-  }
-
-  /** @param {string} name @param {number} bit */
-  #note(name, bit) {
-    const bits = this.#bits.get(name) ?? [0, 0];
-    bits[bit < 32 ? 0 : 1] |= 1 << (bit & 31);
-    this.#bits.set(name, bits);
+    this.#leaves = layout.record.leaves;
   }
 
   /** Whether a field, or one inside of it, changed: `x`, `pos`, `pos.x`. @param {string} name */
   has(name) {
-    const bits = this.#bits.get(name);
-    return bits !== undefined && ((bits[0] & this.#low) | (bits[1] & this.#high)) !== 0;
+    for (const changed of this) if (changed === name || changed.startsWith(`${name}.`)) return true;
+    return false;
   }
 
   /** The names of those that changed; one in a struct as `pos.x`. @returns {Generator<string>} */
   *[Symbol.iterator]() {
-    for (const name of this.#names) if (this.has(name)) yield name;
+    for (let bit = 0; bit < this.#leaves.length; bit++) {
+      const half = bit < 32 ? this.#low : this.#high;
+      if (((half >>> (bit & 31)) & 1) !== 0) yield this.#leaves[bit].name;
+    }
   }
 
   /** @param {Fields} fields @param {number} low @param {number} high */
@@ -71,7 +60,6 @@ export class Fields {
  * @template [T=any]
  */
 export class Table {
-  #name;
   #playing;
   /** @type {TableRows | undefined} */
   #rows;
@@ -92,14 +80,9 @@ export class Table {
   /** @type {Listeners<[entity: T, why: "despawned" | "departed"]>} */
   #removed = new Listeners();
 
-  /** @param {string} name @param {Playing} playing */
-  constructor(name, playing) {
-    this.#name = name;
+  /** @param {Playing} playing */
+  constructor(playing) {
     this.#playing = playing;
-  }
-
-  get name() {
-    return this.#name;
   }
 
   /** How many entities there are. */

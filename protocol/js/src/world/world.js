@@ -60,7 +60,7 @@ export class World {
 
   /** @param {string} name */
   #table(name) {
-    const table = this.tables.get(name) ?? new Table(name, this.#playing);
+    const table = this.tables.get(name) ?? new Table(this.#playing);
     this.tables.set(name, table);
     return table;
   }

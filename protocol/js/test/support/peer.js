@@ -30,7 +30,7 @@ export function welcome({ version = 1, player = 4, tickHz = 20, sendEvery = 1, t
     w.uint(0);
     w.str(token);
     w.option(baseline, (it) => w.uint(it));
-    w.bigUint(hash ?? hashOf(descriptor ?? space));
+    w.uint(hash ?? hashOf(descriptor ?? space));
     w.option(descriptor ?? undefined, (it) => w.blob(it));
   });
 }
