@@ -401,9 +401,9 @@ export class Room {
     this.#ready = undefined;
     if (ready) {
       // Who could not be joined at all tells that at once.
-      this.#session.leave();
       ready.reject(joinError(cause));
-      return this.#end(cause);
+      this.#end(cause);
+      return this.#session.leave();
     }
     if (then.what === "reconnect") this.#wait(cause, then.at);
     else if (then.what === "need_seat") this.#needSeat(cause, then.notBefore);
@@ -442,9 +442,8 @@ export class Room {
     const retryAfter = Math.round((error.retryAfterMs ?? 0) * 1000);
     const then = error.isTemporary ? this.#session.noSeat(retryAfter, this.#now()) : undefined;
     if (then?.what === "need_seat") return this.#needSeat(cause, then.notBefore);
-    this.#session.leave();
-    this.#pump();
     this.#end(cause);
+    this.#session.leave();
   }
 
   /** @param {Status["cause"]} cause */

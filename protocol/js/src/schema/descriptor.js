@@ -21,7 +21,7 @@ import {
   VARIANTS_MAX,
 } from "../limits.js";
 import { codecFault } from "../malformed.js";
-import { INT_REPRS, variantKeys } from "./kinds.js";
+import { variantKeys } from "./kinds.js";
 import { COUNT, FIXED, NEAR, Scalar, Wide } from "./scalar.js";
 
 /**
@@ -225,9 +225,14 @@ class Parse {
   /** @returns {Kind} */
   int() {
     const { r } = this;
-    const [repr, lowest, highest] = INT_REPRS[r.u8()] ?? codecFault("BadTag");
+    const type = r.u8();
+    if (type > 7) codecFault("BadTag");
+    const [isSigned, bits] = [type > 3, 8 << (type & 3)];
+    const repr = /** @type {import("./kinds.js").IntRepr} */ ((isSigned ? "i" : "u") + bits);
+    const lowest = isSigned ? -(1n << BigInt(bits - 1)) : 0n;
+    const highest = lowest + (1n << BigInt(bits)) - 1n;
     const motion = this.flags(MOTION) !== 0;
-    const bound = () => (lowest < 0n ? r.bigI64() : r.bigU64());
+    const bound = () => (isSigned ? r.bigI64() : r.bigU64());
     const [min, max] = [bound(), bound()];
     must(lowest <= min && min < max && max <= highest && (!motion || max - min < 1n << 32n));
     const origin = min > 0n ? min : max < 0n ? max : 0n;

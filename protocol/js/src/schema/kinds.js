@@ -66,25 +66,6 @@
  */
 
 /**
- * Smallest and largest value of each integer type, in the order of their numbers.
- *
- * @type {readonly (readonly [IntRepr, bigint, bigint])[]}
- */
-export const INT_REPRS = /** @type {const} */ ([
-  ["u", 8],
-  ["u", 16],
-  ["u", 32],
-  ["u", 64],
-  ["i", 8],
-  ["i", 16],
-  ["i", 32],
-  ["i", 64],
-]).map(([sign, bits]) => {
-  const below = sign === "i" ? 1n << BigInt(bits - 1) : 0n;
-  return [/** @type {IntRepr} */ (sign + bits), -below, (1n << BigInt(bits)) - below - 1n];
-});
-
-/**
  * The names of an enum's variants in JavaScript: with a small first letter,
  * unless two of them would then be the same.
  *
