@@ -8,9 +8,8 @@
  * Nobody could be joined.
  *
  * `code` is the server's, as `no_such_game`, `room_full`, `bad_request`; or
- * `unreachable` (no answer) or `bad_answer` (one that is not of this protocol). If
- * the connection ended before the first state, it is the name of the close reason,
- * as `refused`, or what else was the cause, as `lost`; `cause` has all of it.
+ * `unreachable` (no answer), `bad_answer` (one that is not of this protocol), or
+ * `closed` (the connection ended before the first state; `cause` says why).
  */
 export class JoinError extends Error {
   /**

@@ -401,7 +401,8 @@ export class Room {
     this.#ready = undefined;
     if (ready) {
       // Who could not be joined at all tells that at once.
-      ready.reject(joinError(cause));
+      const text = cause.kind === "server" ? cause.reason.text : cause.kind;
+      ready.reject(new JoinError("closed", text, { cause }));
       this.#end(cause);
       return this.#session.leave();
     }
@@ -458,11 +459,4 @@ export class Room {
     this.#status = status;
     this.#states.call(status);
   }
-}
-
-/** @param {Cause} cause */
-function joinError(cause) {
-  if (cause.kind === "server") return new JoinError(cause.reason.name, cause.reason.text || cause.reason.name, { cause });
-  const code = cause.kind === "error" ? cause.code : cause.kind;
-  return new JoinError(code, `the connection ended: ${code}`, { cause });
 }

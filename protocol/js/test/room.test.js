@@ -156,7 +156,7 @@ test("who is not let in at all is told at once", async () => {
   stage.tell(bye(4403, "too young"));
   const error = await stage.started.catch((/** @type {any} */ it) => it);
   assert.ok(error instanceof JoinError);
-  assert.deepEqual([error.code, error.message, stage.room.status.phase], ["refused", "too young", "ended"]);
+  assert.deepEqual([error.code, error.message, stage.room.status.phase], ["closed", "too young", "ended"]);
   assert.equal(stage.room.status.cause.reason.code, 4403);
 });
 
