@@ -481,6 +481,22 @@ async fn a_room_without_players_ends_after_a_while_and_not_before() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn rooms_with_nobody_in_them_take_no_step_and_no_timer() {
+    const ROOMS: u64 = 500;
+    simulated(config(), async |handle| {
+        for _ in 0..ROOMS {
+            handle.create_room("tally", json!(null), false).await.unwrap();
+        }
+        tokio::time::sleep(Duration::from_secs(9)).await;
+        let metrics = handle.metrics().await;
+        let game = metrics.game("tally");
+        assert_eq!((game.rooms, game.counters.ticks), (ROOMS, 0));
+        assert_eq!(metrics.lateness().ticks(), 0, "no deadline was waited for");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_seat_that_nobody_takes_is_given_up() {
     simulated(config(), async |handle| {
         let room = handle.create_room("tally", json!(null), false).await.unwrap();
