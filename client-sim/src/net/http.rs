@@ -40,6 +40,7 @@ impl fmt::Display for HttpError {
             HttpError::Connect(error) if error.kind() == io::ErrorKind::TimedOut => {
                 f.write_str("no connection in time")
             }
+            HttpError::Connect(error) if error.kind() == io::ErrorKind::Unsupported => error.fmt(f),
             HttpError::Connect(error) => write!(f, "no connection: {error}"),
             HttpError::Silent => f.write_str("a connection, but no answer"),
             HttpError::Broken(why) => write!(f, "no answer in HTTP: {why}"),

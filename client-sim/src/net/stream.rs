@@ -18,6 +18,13 @@ const NARROW_BYTES: usize = 4096;
 
 /// Opens a connection; a narrow one has a small window.
 pub(super) async fn connect(address: &Address, narrow: bool) -> io::Result<Stream> {
+    if address.tls {
+        let why = format!(
+            "{address} has TLS, which bots do not speak; load the server itself, \
+                           or a proxy in front of it, over http"
+        );
+        return Err(io::Error::new(io::ErrorKind::Unsupported, why));
+    }
     let connecting = async {
         let mut failed = None;
         for place in lookup_host((address.host.as_str(), address.port)).await? {

@@ -1,7 +1,8 @@
 //! The report: what a run comes to, with stable keys.
 //!
 //! All keys are explained in `docs/SWARM.md`, which a test holds against this file.
-//! A key is never given another meaning; [`FORMAT`] counts up when one goes.
+//! A key is never given another meaning; [`FORMAT`] counts up when one goes. A report that
+//! was written before a key came has its default.
 
 mod build;
 mod compare;
@@ -22,6 +23,7 @@ pub(crate) const FORMAT: u32 = 1;
 
 /// A run.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Report {
     pub(crate) format: u32,
     /// What has to be known before anything else is read.
@@ -50,6 +52,7 @@ pub(crate) struct Report {
 
 /// What was asked for.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Config {
     /// A command line that makes the same run.
     pub(crate) command: String,
@@ -74,6 +77,7 @@ pub(crate) struct Config {
 
 /// When it was.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Run {
     pub(crate) version: String,
     pub(crate) started_unix_ms: u64,
@@ -84,6 +88,7 @@ pub(crate) struct Run {
 
 /// Who was loaded.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Server {
     pub(crate) game: String,
     pub(crate) tick_hz: u64,
@@ -92,6 +97,7 @@ pub(crate) struct Server {
 }
 
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Bots {
     pub(crate) requested: u64,
     pub(crate) arrived: u64,
@@ -109,6 +115,7 @@ pub(crate) struct Bots {
 }
 
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Frames {
     pub(crate) received: u64,
     pub(crate) coalesced: u64,
@@ -122,18 +129,21 @@ pub(crate) struct Frames {
 }
 
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Events {
     pub(crate) received: u64,
     pub(crate) lost: u64,
 }
 
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Inputs {
     pub(crate) sent: u64,
 }
 
 /// What the healthy bots saw, or the others.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Group {
     pub(crate) errors: u64,
     pub(crate) frame_interval_ms: Percentiles,
@@ -162,6 +172,7 @@ impl Group {
 
 /// Null where nothing was measured.
 #[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Percentiles {
     pub(crate) p50: Option<f64>,
     pub(crate) p90: Option<f64>,
@@ -172,6 +183,7 @@ pub(crate) struct Percentiles {
 }
 
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Hash {
     pub(crate) checked: u64,
     pub(crate) mismatched: u64,
@@ -179,6 +191,7 @@ pub(crate) struct Hash {
 
 /// What was done to bots, and how many of them each fault has.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Faults {
     pub(crate) stall_bots: u64,
     pub(crate) slow_bots: u64,
@@ -191,6 +204,7 @@ pub(crate) struct Faults {
 
 /// What became of malformed messages.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Hostile {
     pub(crate) sent: u64,
     pub(crate) closed: u64,
@@ -202,6 +216,7 @@ pub(crate) struct Hostile {
 
 /// What the program itself took, and whether that was too much.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Generator {
     pub(crate) bottleneck: bool,
     pub(crate) cpu_seconds: f64,
@@ -214,6 +229,7 @@ pub(crate) struct Generator {
 }
 
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Assertion {
     pub(crate) text: String,
     pub(crate) value: Option<f64>,
@@ -222,6 +238,7 @@ pub(crate) struct Assertion {
 
 /// One number for each second of the run; null where there is none.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Series {
     pub(crate) connected: Vec<u64>,
     pub(crate) frames: Vec<u64>,
@@ -246,6 +263,7 @@ pub(crate) struct Series {
 
 /// `[upper end in ms, count]` of each part that is not empty; eight to each doubling.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Histograms {
     pub(crate) healthy_frame_interval: Vec<(f64, u64)>,
     pub(crate) healthy_staleness: Vec<(f64, u64)>,

@@ -177,6 +177,11 @@ impl Flags {
             return Err(wrong("there are more --rooms than --bots: each room needs somebody"));
         }
         let url = self.url.ok_or_else(|| wrong("--url is missing"))?;
+        if url.tls {
+            return Err(wrong(
+                "bots speak no TLS: give the server's own address, as http://HOST:PORT",
+            ));
+        }
         Ok(Settings {
             url,
             game: self.game,
@@ -311,6 +316,7 @@ mod tests {
         assert!(error(&format!("{url} --rooms 2 --players-per-room 3")).contains("cannot be used"));
         assert!(error(&format!("{url} --lag 10%:x")).contains("is not a time"));
         assert!(error("--url nowhere").contains("http://127.0.0.1:7777"));
+        assert!(error("--url https://play.example").contains("no TLS"));
         assert_eq!(error("compare a.json b.json"), "compare");
     }
 }

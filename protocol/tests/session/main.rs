@@ -4,6 +4,7 @@
 
 mod acks;
 mod commands;
+mod crowd;
 mod handshake;
 mod hostile;
 mod inputs;
