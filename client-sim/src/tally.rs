@@ -9,7 +9,6 @@ use std::ops::AddAssign;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
-use serde::{Deserialize, Serialize};
 
 /// Longest time that is told apart, in microseconds: an hour.
 const MICROS_MAX: u64 = 3_600_000_000;
@@ -142,7 +141,7 @@ impl Failure {
 macro_rules! counts {
     ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
         /// What is counted in each second.
-        #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+        #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
         pub(crate) struct Counts {
             $($(#[doc = $doc])+ pub(crate) $name: u64,)+
         }

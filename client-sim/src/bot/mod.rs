@@ -288,23 +288,21 @@ impl Bot {
         self.mind.hear(now);
         if let Poll::Ready(Err(_)) = link.flush(cx, now)
             && self.mind.orders.is_empty()
+            && !self.hears_why(cx, now)
         {
-            // What can still be read tells why.
-            if let Poll::Ready(Err(_)) | Poll::Pending = self.last_words(cx, now) {
-                self.stage = Stage::Waiting;
-                self.mind.lost(now);
-            }
+            self.stage = Stage::Waiting;
+            self.mind.lost(now);
         }
     }
 
-    /// Reads what came before a connection failed: it may be the reason.
-    fn last_words(&mut self, cx: &mut Context<'_>, now: Time) -> Poll<Result<(), ()>> {
+    /// Reads what came before a connection failed; whether it told why.
+    fn hears_why(&mut self, cx: &mut Context<'_>, now: Time) -> bool {
         while self.receive(cx, now) {
             if !matches!(self.stage, Stage::Open(_)) || !self.mind.orders.is_empty() {
-                return Poll::Ready(Ok(()));
+                return true;
             }
         }
-        Poll::Pending
+        false
     }
 
     /// What fate has for it.

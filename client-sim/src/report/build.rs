@@ -308,6 +308,14 @@ fn verdict(report: &Report) -> Vec<String> {
             hash.mismatched, hash.checked
         ));
     }
+    if report.healthy.errors > 0 {
+        let most = report.errors.iter().max_by_key(|(_, count)| **count);
+        let most = most.map_or("", |(kind, _)| kind).replace('_', " ");
+        lines.push(format!(
+            "Something went wrong {} times for healthy bots; most often of all: {most}.",
+            report.healthy.errors
+        ));
+    }
     if bots.failed > 0 {
         lines.push(format!("{} of {} bots never got in.", bots.failed, bots.arrived));
     }

@@ -43,7 +43,7 @@ function verdict() {
     for (const [kind, line] of items) list.append(node("li", { class: kind }, name + line));
   });
   if (list.children.length === 0) {
-    list.append(node("li", { class: "good" }, "Every bot got in and stayed, and none disagreed with the server."));
+    list.append(node("li", { class: "good" }, "Every bot got in, nothing went wrong, and no state differed from the server's."));
   }
   page.append(list);
 }
