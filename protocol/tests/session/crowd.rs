@@ -46,6 +46,7 @@ fn a_blind_session_follows_the_ticks_and_reads_no_chunk() {
     pair.server.hash = Some(1);
     pair.frame(1, 1050);
     // Chunks that nobody could read do not matter to it.
+    pair.server.world.ships.get_mut(pair.ship).unwrap().x = 9.0;
     let mut broken = pair.server.advance(1);
     let end = broken.len() - 1;
     broken[end] ^= 0xff;
