@@ -27,7 +27,11 @@ class Contender {
   /** @type {number[]} */
   times = [];
 
-  /** @param {string} name @param {number} bytes a frame, on average @param {() => (tick: number) => void} begin */
+  /**
+   * @param {string} name
+   * @param {number} bytes a frame, on average
+   * @param {() => (tick: number) => void} begin
+   */
   constructor(name, bytes, begin) {
     this.name = name;
     this.bytes = bytes;

@@ -21,7 +21,13 @@ class BitWriter {
     }
   }
 
-  /** A number in Golomb code; `false` if it escapes. @param {number} value @param {number} order @param {number} escape */
+  /**
+   * A number in Golomb code; `false` if it escapes.
+   *
+   * @param {number} value
+   * @param {number} order
+   * @param {number} escape
+   */
   golomb(value, order, escape) {
     const sum = value + 2 ** order;
     const digits = Math.floor(Math.log2(sum));
@@ -85,7 +91,12 @@ export class FrameEncoder {
     return w.bytes();
   }
 
-  /** Moves what the client predicts; gives the rows that are then wrong. @param {number[][]} rows @param {boolean} isPredicted */
+  /**
+   * Moves what the client predicts; gives the rows that are then wrong.
+   *
+   * @param {number[][]} rows
+   * @param {boolean} isPredicted
+   */
   #goOn(rows, isPredicted) {
     this.#base = this.#rows.map((row, slot) => row.map((cell, leaf) => {
       const moves = isPredicted && this.layout.record.leaves[leaf].motion;
@@ -100,7 +111,13 @@ export class FrameEncoder {
     return row.reduce((mask, cell, leaf) => mask | (cell === base[leaf] ? 0 : 1 << leaf), 0);
   }
 
-  /** @param {BitWriter} bits @param {number[]} changed @param {number[][]} rows @param {boolean} first @param {boolean} isPredicted */
+  /**
+   * @param {BitWriter} bits
+   * @param {number[]} changed
+   * @param {number[][]} rows
+   * @param {boolean} first
+   * @param {boolean} isPredicted
+   */
   #table(bits, changed, rows, first, isPredicted) {
     bits.put(1, 1);
     bits.number(0, 0);
@@ -126,7 +143,14 @@ export class FrameEncoder {
     if (first) bits.put(0, 1);
   }
 
-  /** @param {BitWriter} bits @param {Int32Array} means @param {import("../src/schema/scalar.js").Scalar} scalar @param {number} base @param {number} cell @param {boolean} fresh */
+  /**
+   * @param {BitWriter} bits
+   * @param {Int32Array} means
+   * @param {import("../src/schema/scalar.js").Scalar} scalar
+   * @param {number} base
+   * @param {number} cell
+   * @param {boolean} fresh
+   */
   #cell(bits, means, scalar, base, cell, fresh) {
     if (scalar.code === FLIP) return;
     if (scalar.code === COUNT || (scalar.code === NEAR && !fresh)) {

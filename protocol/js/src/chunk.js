@@ -136,7 +136,14 @@ export class ChunkDecoder {
     return slot;
   }
 
-  /** Spawns, which are fresh, or updates. @param {TableRows} rows @param {number} scope @param {boolean} fresh @param {boolean} predicted */
+  /**
+   * Spawns, which are fresh, or updates.
+   *
+   * @param {TableRows} rows
+   * @param {number} scope
+   * @param {boolean} fresh
+   * @param {boolean} predicted
+   */
   #records(rows, scope, fresh, predicted) {
     this.#slots();
     if (this.slotsLeft === 0) return;
@@ -209,7 +216,14 @@ export class ChunkDecoder {
     }
   }
 
-  /** A record that is always complete in itself. @param {Record} record @param {Store} store @param {number} at @param {boolean} fresh */
+  /**
+   * A record that is always complete in itself.
+   *
+   * @param {Record} record
+   * @param {Store} store
+   * @param {number} at
+   * @param {boolean} fresh
+   */
   #inner(record, store, at, fresh) {
     this.#mask(record.leaves.length);
     this.#leaves(record, this.maskLow, this.maskHigh, store, at, fresh);
@@ -345,12 +359,24 @@ export class ChunkDecoder {
     }
   }
 
-  /** A value that may be the same as its base. @param {Kind} kind @param {Store} store @param {number} at @param {boolean} fresh */
+  /**
+   * A value that may be the same as its base.
+   *
+   * @param {Kind} kind
+   * @param {Store} store
+   * @param {number} at
+   * @param {boolean} fresh
+   */
   #maybe(kind, store, at, fresh) {
     if (kind.sort === "struct" || this.r.flag() === 1) this.#value(kind, store, at, fresh);
   }
 
-  /** @param {import("./schema/kinds.js").ListKind} kind @param {Store} store @param {number} at @param {boolean} fresh */
+  /**
+   * @param {import("./schema/kinds.js").ListKind} kind
+   * @param {Store} store
+   * @param {number} at
+   * @param {boolean} fresh
+   */
   #elements({ sort, of, max }, store, at, fresh) {
     let [length, before, place] = [max, max, at];
     if (sort === "list") {

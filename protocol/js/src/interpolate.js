@@ -47,7 +47,11 @@ export class Playhead {
   #spacing;
   #lateness = 0;
   #arrived = 0;
-  /** The last position given out (in microseconds), and for what time. @type {{ position: number, now: number } | undefined} */
+  /**
+   * The last position given out (in microseconds), and for what time.
+   *
+   * @type {{ position: number, now: number } | undefined}
+   */
   #played;
   /** The tick of the newest applied frame. @type {number | undefined} */
   newest;
@@ -259,7 +263,11 @@ export class Track {
     return ((this.#head - age) & (TRACK_SAMPLES_MAX - 1)) * this.#stride;
   }
 
-  /** Where a sample of a tick goes: over the newest if it is of the same tick, nowhere if it is older. @param {number} tick */
+  /**
+   * Where a sample of a tick goes: over the newest if it is of the same tick, nowhere if it is older.
+   *
+   * @param {number} tick
+   */
   #next(tick) {
     const newest = this.#place(0);
     if (this.#count > 0 && tick <= this.#samples[newest]) return tick === this.#samples[newest] ? newest : -1;

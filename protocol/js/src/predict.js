@@ -51,9 +51,17 @@ export class Predictor {
   #settled;
   /** The state after it. @type {S} */
   #base;
-  /** The input of the last tick that left `#pending`: what the server goes on repeating. @type {I | undefined} */
+  /**
+   * The input of the last tick that left `#pending`: what the server goes on repeating.
+   *
+   * @type {I | undefined}
+   */
   #held;
-  /** Ticks rise strictly, all above `#settled`. A tick that is missing was never predicted. @type {Pending<S, I>[]} */
+  /**
+   * Ticks rise strictly, all above `#settled`. A tick that is missing was never predicted.
+   *
+   * @type {Pending<S, I>[]}
+   */
   #pending = [];
 
   /**

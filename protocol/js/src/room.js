@@ -73,7 +73,11 @@ export class Room {
   #frames = new Listeners();
   /** @type {Status} */
   #status = { phase: "connecting", cause: undefined, retryInMs: undefined };
-  /** Those who wait for the first state, and for the end. @type {{ resolve: () => void, reject: (error: JoinError) => void } | undefined} */
+  /**
+   * Those who wait for the first state, and for the end.
+   *
+   * @type {{ resolve: () => void, reject: (error: JoinError) => void } | undefined}
+   */
   #ready;
   /** @type {Listeners<[]>} */
   #ended = new Listeners();
@@ -113,7 +117,11 @@ export class Room {
 
   // ------------------------------------------------------------------------- the state
 
-  /** Each table by its name; also those whose name the room has for something else. @returns {import("./types.js").Tables<G>} */
+  /**
+   * Each table by its name; also those whose name the room has for something else.
+   *
+   * @returns {import("./types.js").Tables<G>}
+   */
   get tables() {
     return /** @type {any} */ (Object.fromEntries(this.#world.tables));
   }

@@ -233,7 +233,12 @@ function writeFields(fields, value, w, place) {
   }
 }
 
-/** @param {import("./schema/kinds.js").IntKind | import("./schema/kinds.js").WideKind} kind @param {any} value @param {Writer} w @param {string} place */
+/**
+ * @param {import("./schema/kinds.js").IntKind | import("./schema/kinds.js").WideKind} kind
+ * @param {any} value
+ * @param {Writer} w
+ * @param {string} place
+ */
 function writeInt({ repr, min, max }, value, w, place) {
   const whole = typeof value === "bigint" ? value : BigInt(Math.round(typed(value, 0, place)));
   const within = whole < min ? BigInt(min) : whole > max ? BigInt(max) : whole;

@@ -15,7 +15,9 @@ class Stage {
   now = 0;
   /** @type {{ call: () => void, at: number }[]} */
   timers = [];
-  /** @type {{ address: string, on: import("../src/transport/websocket.js").SocketEvents, said: any[], closed: number | undefined }[]} */
+  /**
+   * @type {{ address: string, on: import("../src/transport/websocket.js").SocketEvents, said: any[], closed: number | undefined }[]}
+   */
   sockets = [];
   /** What the API answers, in turn. @type {(import("../src/room.js").Seat | JoinError)[]} */
   seats = [];

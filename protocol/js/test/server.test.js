@@ -12,7 +12,11 @@ let server;
 before(async () => {
   server = await startServer();
 });
-/** Every room that was joined: one that a failed test has not left would wait for its server for minutes. @type {any[]} */
+/**
+ * Every room that was joined: one that a failed test has not left would wait for its server for minutes.
+ *
+ * @type {any[]}
+ */
 const rooms = [];
 after(async () => {
   await Promise.all(rooms.map((room) => room.leave()));

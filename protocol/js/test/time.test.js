@@ -26,7 +26,13 @@ function dice(seed) {
 /** The server's clock: 100 ppm fast, and 7 s ahead. @param {number} now */
 const server = (now) => 7_000_000 + now + now / 10_000;
 
-/** @param {Clock} clock @param {number} sent @param {number} up @param {number} down @param {number} [jump] */
+/**
+ * @param {Clock} clock
+ * @param {number} sent
+ * @param {number} up
+ * @param {number} down
+ * @param {number} [jump]
+ */
 function pong(clock, sent, up, down, jump = 0) {
   const stamp = server(sent + up) + jump;
   return clock.sample(sent, sent + up + down, { tick: Math.floor(stamp / TICK), micros: Math.floor(stamp % TICK) });
@@ -110,7 +116,11 @@ test("the render position never goes back, stays behind, and follows what is lat
   assert.ok(playhead.delay < 80_000, "the delay was given back");
 });
 
-/** A track of ships' motion: x, y, heading. @param {...[tick: number, x: number, previous: number | undefined]} samples */
+/**
+ * A track of ships' motion: x, y, heading.
+ *
+ * @param {...[tick: number, x: number, previous: number | undefined]} samples
+ */
 function trackOf(...samples) {
   const layout = new TableLayout(shipsSchema().tables[0]);
   const track = new Track(layout);

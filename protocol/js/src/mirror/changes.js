@@ -31,7 +31,11 @@ export class Changes {
   from;
   /** The frame's tick. */
   tick = 0;
-  /** Whether the frame's state hash was the mirror's own; nothing if it had none. @type {boolean | undefined} */
+  /**
+   * Whether the frame's state hash was the mirror's own; nothing if it had none.
+   *
+   * @type {boolean | undefined}
+   */
   hashAgrees;
 
   /** Begins the list of a frame. */

@@ -91,7 +91,13 @@ export class TableRows {
     }
   }
 
-  /** A row of zeros for an entity that was not here. @param {number} slot @param {number} generation @param {number} scope */
+  /**
+   * A row of zeros for an entity that was not here.
+   *
+   * @param {number} slot
+   * @param {number} generation
+   * @param {number} scope
+   */
   #add(slot, generation, scope) {
     const row = this.free.pop() ?? this.#grow();
     this.slots[row] = slot;
@@ -287,7 +293,12 @@ export class TableRows {
     return this.#add(this.slots[row], generation, scope);
   }
 
-  /** An entity that changes: gives its row, which holds the base. @param {number} slot @param {number} scope */
+  /**
+   * An entity that changes: gives its row, which holds the base.
+   *
+   * @param {number} slot
+   * @param {number} scope
+   */
   update(slot, scope) {
     const row = this.find(slot);
     if (row < 0 || this.scopes[row] !== scope || this.states[row] !== HERE) chunkFault("NoSuchRow");

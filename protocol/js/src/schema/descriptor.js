@@ -72,7 +72,14 @@ export function hashOf(bytes) {
   return (BigInt(high) << 32n) | BigInt(low);
 }
 
-/** All leaves have one shape. @param {string} name @param {Kind} kind @param {number} at @returns {import("./kinds.js").Leaf} */
+/**
+ * All leaves have one shape.
+ *
+ * @param {string} name
+ * @param {Kind} kind
+ * @param {number} at
+ * @returns {import("./kinds.js").Leaf}
+ */
 function leafOf(name, kind, at) {
   const scalar = "scalar" in kind ? kind.scalar : undefined;
   return { name, kind, at, scalar, motion: "motion" in kind && kind.motion && scalar !== undefined };
@@ -259,7 +266,13 @@ class Parse {
     return this.grid(repr, grid, MEAN_QUANTISED, flags);
   }
 
-  /** @param {import("./kinds.js").FloatRepr} repr @param {Grid} grid @param {number} mean @param {number} flags @returns {Kind} */
+  /**
+   * @param {import("./kinds.js").FloatRepr} repr
+   * @param {Grid} grid
+   * @param {number} mean
+   * @param {number} flags
+   * @returns {Kind}
+   */
   grid(repr, grid, mean, flags) {
     const scalar = this.adaptive(new Scalar(grid.lowest, grid.count - 1, false), mean);
     if (grid.ring) scalar.around = grid.count;
@@ -286,7 +299,14 @@ class Parse {
     };
   }
 
-  /** A code that follows a mean gets one. @template {Scalar | Wide} T @param {T} scalar @param {number} start @returns {T} */
+  /**
+   * A code that follows a mean gets one.
+   *
+   * @template {Scalar | Wide} T
+   * @param {T} scalar
+   * @param {number} start
+   * @returns {T}
+   */
   adaptive(scalar, start) {
     if (scalar.code === NEAR || scalar.code === COUNT) scalar.mean = this.means.push(start) - 1;
     return scalar;

@@ -38,7 +38,11 @@ export class InputQueue {
   #next = 0;
   /** When what waits may be sent. */
   due = Infinity;
-  /** The last tick that an input was sent for, and when; nothing on a new time line. @type {{ tick: number, at: number } | undefined} */
+  /**
+   * The last tick that an input was sent for, and when; nothing on a new time line.
+   *
+   * @type {{ tick: number, at: number } | undefined}
+   */
   #last;
   /** Whether the input in force has to be stamped. */
   isChanged = false;

@@ -28,7 +28,11 @@ export const REQUESTS_WAITING_MAX = 64;
 
 export class Requests {
   #next = 0;
-  /** Commands without an outcome, oldest first, and when each times out. @type {Map<number, { due: number, settle: Settle }>} */
+  /**
+   * Commands without an outcome, oldest first, and when each times out.
+   *
+   * @type {Map<number, { due: number, settle: Settle }>}
+   */
   #open = new Map();
   /** What is not sent yet. @type {Request[]} */
   #waiting = [];
@@ -67,7 +71,12 @@ export class Requests {
     return true;
   }
 
-  /** A command has its outcome; whether anybody waited for it. @param {number} id @param {import("./events.js").Outcome} outcome */
+  /**
+   * A command has its outcome; whether anybody waited for it.
+   *
+   * @param {number} id
+   * @param {import("./events.js").Outcome} outcome
+   */
   settle(id, outcome) {
     const open = this.#open.get(id);
     this.#open.delete(id);

@@ -87,7 +87,11 @@ export class Session {
   /** The latest time that was handed over. */
   #now;
   #seat;
-  /** What this connection's Hello said, once it was sent. @type {{ at: number, applied: number | undefined } | undefined} */
+  /**
+   * What this connection's Hello said, once it was sent.
+   *
+   * @type {{ at: number, applied: number | undefined } | undefined}
+   */
   #hello;
   /** Whether this connection's first frame, which is full, is still to come. */
   #awaitsWhole = true;
@@ -120,7 +124,11 @@ export class Session {
   player;
   /** The name of the game. @type {string | undefined} */
   game;
-  /** The number of the last input that the server has used, as of the last frame. @type {number | undefined} */
+  /**
+   * The number of the last input that the server has used, as of the last frame.
+   *
+   * @type {number | undefined}
+   */
   processed;
   /** What happened, in numbers that only grow. */
   counters = { frames: 0, framesMerged: 0, resumes: 0, diverged: 0, strays: 0 };
@@ -243,7 +251,13 @@ export class Session {
     return true;
   }
 
-  /** No seat could be had: waits for the next attempt, or gives up. @param {number} retryAfter @param {number} now @returns {Then} */
+  /**
+   * No seat could be had: waits for the next attempt, or gives up.
+   *
+   * @param {number} retryAfter
+   * @param {number} now
+   * @returns {Then}
+   */
   noSeat(retryAfter, now) {
     this.#at(now);
     const then = this.#then("join", retryAfter);
@@ -476,7 +490,12 @@ export class Session {
     this.#tell({ what: "joined", player: welcome.player, resumed });
   }
 
-  /** The server's schema, if it is another than the one that is known. @param {Welcome} welcome @returns {Schema | undefined} */
+  /**
+   * The server's schema, if it is another than the one that is known.
+   *
+   * @param {Welcome} welcome
+   * @returns {Schema | undefined}
+   */
   #otherSchema({ schema, descriptor }) {
     if (this.schema?.hash === schema) return undefined;
     if (!descriptor) throw new Malformed("no_descriptor");
@@ -608,7 +627,13 @@ export class Session {
     this.#tell({ what: "connect", address: this.#seat.address });
   }
 
-  /** The connection, or the attempt at one, is over. @param {Cause} cause @param {Advice} advice @param {number} retryAfter */
+  /**
+   * The connection, or the attempt at one, is over.
+   *
+   * @param {Cause} cause
+   * @param {Advice} advice
+   * @param {number} retryAfter
+   */
   #end(cause, advice, retryAfter) {
     if (!["connecting", "greeting", "joined"].includes(this.phase.is)) return;
     this.#acks = new Acks();

@@ -63,7 +63,12 @@ export class Entity {
     return this.#table.values(this.#store, this.#at);
   }
 
-  /** It is gone: from here on it reads a copy. @param {Entity} entity @param {import("../mirror/rows.js").TableRows} rows */
+  /**
+   * It is gone: from here on it reads a copy.
+   *
+   * @param {Entity} entity
+   * @param {import("../mirror/rows.js").TableRows} rows
+   */
   static part(entity, rows) {
     entity.#store = entity.#store.snapshot(rows.layout.record, entity.#at);
     entity.#at = 0;

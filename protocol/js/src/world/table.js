@@ -71,7 +71,11 @@ export class Table {
   #fields;
   /** @type {TableSchema | undefined} */
   #schema;
-  /** The recent motion of each row, once somebody has looked at a view. @type {(Track | undefined)[] | undefined} */
+  /**
+   * The recent motion of each row, once somebody has looked at a view.
+   *
+   * @type {(Track | undefined)[] | undefined}
+   */
   #tracks;
   /** @type {Listeners<[entity: T]>} */
   #added = new Listeners();
@@ -181,7 +185,13 @@ export class Table {
     if (this.#rows && !this.#added.isEmpty) this.#added.call(this.#entity(this.#rows, row));
   }
 
-  /** @param {number} row @param {number} low @param {number} high @param {number} tick @param {number | undefined} previous */
+  /**
+   * @param {number} row
+   * @param {number} low
+   * @param {number} high
+   * @param {number} tick
+   * @param {number | undefined} previous
+   */
   changed(row, low, high, tick, previous) {
     const [rows, fields] = [this.#rows, this.#fields];
     if (!rows || !fields) return;
@@ -214,7 +224,13 @@ export class Table {
     return new this.#View(entity);
   }
 
-  /** Remembers where a row is, if that is of use. @param {number} row @param {number} tick @param {number | undefined} previous */
+  /**
+   * Remembers where a row is, if that is of use.
+   *
+   * @param {number} row
+   * @param {number} tick
+   * @param {number | undefined} previous
+   */
   #track(row, tick, previous) {
     const [rows, tracks] = [this.#rows, this.#tracks];
     if (!rows || !tracks) return;

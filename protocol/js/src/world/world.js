@@ -10,7 +10,11 @@ import { Table } from "./table.js";
 /** @typedef {import("../mirror/mirror.js").Mirror} Mirror */
 
 export class World {
-  /** By name. A table stays the same for as long as the room, whatever the schema. @type {Map<string, Table<any>>} */
+  /**
+   * By name. A table stays the same for as long as the room, whatever the schema.
+   *
+   * @type {Map<string, Table<any>>}
+   */
   tables = new Map();
   #playing;
   /** @type {Mirror | undefined} */

@@ -160,7 +160,11 @@ export class Play {
     this.now = 0;
     /** @type {import("../../src/session/events.js").SessionEvent[]} */
     this.events = [];
-    /** What became of commands, in the order of it. @type {[number, import("../../src/session/events.js").Outcome][]} */
+    /**
+     * What became of commands, in the order of it.
+     *
+     * @type {[number, import("../../src/session/events.js").Outcome][]}
+     */
     this.outcomes = [];
     this.commands = 0;
     this.onEvent = (/** @type {import("../../src/session/events.js").SessionEvent} */ _) => {};
@@ -220,7 +224,13 @@ export class Play {
     return this;
   }
 
-  /** Does something to the session, and sends what follows. @template T @param {(session: import("../../src/session/session.js").Session) => T} what @returns {T} */
+  /**
+   * Does something to the session, and sends what follows.
+   *
+   * @template T
+   * @param {(session: import("../../src/session/session.js").Session) => T} what
+   * @returns {T}
+   */
   ask(what) {
     const result = what(this.session);
     this.#poll();

@@ -70,7 +70,13 @@ export async function startProxy(url) {
   };
 }
 
-/** Resolves as soon as it is true, which is looked at whenever something happens. @param {(again: () => void) => (() => void) | (() => void)[]} subscribe @param {() => boolean} isTrue @returns {Promise<void>} */
+/**
+ * Resolves as soon as it is true, which is looked at whenever something happens.
+ *
+ * @param {(again: () => void) => (() => void) | (() => void)[]} subscribe
+ * @param {() => boolean} isTrue
+ * @returns {Promise<void>}
+ */
 export function until(subscribe, isTrue) {
   return new Promise((resolve) => {
     let done = false;
