@@ -20,6 +20,9 @@ const BUSY_MAX: f64 = 0.9;
 /// … in more than this share of the seconds.
 const BUSY_SECONDS_MAX: f64 = 0.1;
 
+/// Of fewer bots, memory for each is mostly the program's own.
+const MEMORY_BOTS_MIN: u64 = 500;
+
 /// How a run ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Ending {
@@ -237,6 +240,7 @@ fn generator(findings: &Findings<'_>, all: &Tally) -> Generator {
         memory_bytes: findings.memory.map(|it| it.1),
         memory_bytes_per_bot: findings
             .memory
+            .filter(|_| bots >= MEMORY_BOTS_MIN)
             .and_then(|(before, after)| after.saturating_sub(before).checked_div(bots)),
     }
 }
