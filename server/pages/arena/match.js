@@ -16,6 +16,8 @@ import { distance, way } from "./space.js";
 const RELOAD_TICKS = 20;
 /** A picture that comes later than this was not missed but not wanted: nothing is caught up. */
 const PAUSE_MS = 250;
+/** Pictures further apart are not seen as one motion. */
+const SEEN_TICKS_MAX = 3;
 /** Ticks of controls that are caught up with after a slow picture. */
 const CATCH_UP_TICKS = 8;
 
@@ -142,12 +144,16 @@ export class Match {
     parts.view.draw(scene, now / 1000);
     parts.radar.draw(scene, parts.view.palette, parts.view.seen, now);
     this.#readings(scene);
+    shell.show(() => this.#facts(scene));
+  }
+
+  /** For the network panel: the worst since it asked last. @param {Scene} scene */
+  #facts({ own }) {
     const ship = this.#ship;
-    const lead = scene.own && ship ? distance(ship, scene.own) : 0;
-    shell.show({
-      "Own ship off its path": `${this.#uneven.toFixed(2)} u`,
-      "Own ship is ahead": `${lead.toFixed(0)} u`,
-    });
+    const lead = own && ship ? distance(ship, own) : 0;
+    const uneven = this.#uneven;
+    this.#uneven = 0;
+    return { "Own ship off its path": `${uneven.toFixed(2)} u`, "Own ship is ahead": `${lead.toFixed(0)} u` };
   }
 
   /** Where in time controls made now will be used, in ticks with their fraction. */
@@ -219,9 +225,11 @@ export class Match {
     this.#drawn = at && { ...at, position: this.#position };
     if (!at || !before) return;
     const ticks = this.#position - before.position;
+    // No eye has followed it over a gap between pictures.
+    if (ticks > SEEN_TICKS_MAX) return;
     const x = way(before.x, at.x) - ((before.vx + at.vx) / 2) * ticks;
     const y = way(before.y, at.y) - ((before.vy + at.vy) / 2) * ticks;
-    this.#uneven = Math.max(Math.hypot(x, y), this.#uneven * 0.98);
+    this.#uneven = Math.max(Math.hypot(x, y), this.#uneven);
   }
 
   /** @param {Scene["rocks"]} rocks @param {number} newest @param {number} past @param {number} ahead */

@@ -51,8 +51,8 @@ export class Panel {
     this.#worst = Math.max(this.#worst, units);
   }
 
-  /** In each picture. @param {import("./meter.js").Meter} meter @param {Record<string, string>} more facts of the game's own */
-  show(meter, more = {}) {
+  /** In each picture. @param {import("./meter.js").Meter} meter @param {() => Record<string, string>} more facts of the game's own */
+  show(meter, more = () => ({})) {
     const now = performance.now();
     if (now - this.#shownAt < SHOWN_EVERY_MS) return;
     this.#shownAt = now;
@@ -76,7 +76,7 @@ export class Panel {
       ...(seconds > 1 ? { Frames: `${rate.toFixed(0)}/s, ${kilobytes.toFixed(1)} kB/s` } : {}),
       "Coalesced frames": `${framesMerged} for ${framesMerged + meter.merged} ticks`,
       "Others are drawn": `${viewDelay.toFixed(0)} ms behind`,
-      ...more,
+      ...more(),
     };
     for (const [name, text] of Object.entries(facts)) write(this.#factOf(name), text);
   }

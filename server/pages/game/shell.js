@@ -251,7 +251,7 @@ export class Shell {
   /**
    * In each picture: what the connection does, in words and numbers.
    *
-   * @param {Record<string, string>} [more] facts of the game's own
+   * @param {() => Record<string, string>} [more] facts of the game's own, when they are shown
    */
   show(more) {
     if (!this.#room || !this.#meter) return;
