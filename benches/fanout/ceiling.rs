@@ -1,0 +1,137 @@
+//! The ceiling: what the kernel alone takes.
+//!
+//! A bare epoll loop. For each room and tick there is one frame, encoded before;
+//! each client gets it with one write, and what it sends is taken with one read.
+//! Sockets are edge-triggered, and a read that did not fill the buffer is the last.
+
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+
+use rustix::event::epoll;
+use rustix::time::Timespec;
+
+use super::machine::{SERVER_CORE, pin, raise_file_limit};
+
+const EVENTS_MAX: usize = 512;
+const LISTENER: u64 = u64::MAX;
+/// Rooms begin their ticks on a grid of this, like those of the server.
+const PHASES: u32 = 32;
+const PLAYER_BYTES: usize = 8;
+const SWITCHING: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n\
+    Upgrade: websocket\r\n\r\n";
+
+struct Client {
+    stream: TcpStream,
+    /// The HTTP request has been answered.
+    upgraded: bool,
+}
+
+struct Room {
+    frame: Vec<u8>,
+    tick: u32,
+    next: Instant,
+    clients: Vec<Client>,
+}
+
+/// Serves until its parent ends it.
+pub(crate) fn serve(players: usize, hz: u32) -> io::Result<()> {
+    pin(&[SERVER_CORE])?;
+    raise_file_limit()?;
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    listener.set_nonblocking(true)?;
+    let poll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+    epoll::add(&poll, &listener, epoll::EventData::new_u64(LISTENER), epoll::EventFlags::IN)?;
+    println!("ready {}", listener.local_addr()?);
+
+    let period = Duration::from_secs(1) / hz;
+    let mut rooms: Vec<Room> = Vec::new();
+    let mut events = Vec::with_capacity(EVENTS_MAX);
+    let mut buffer = [0; 2048];
+    loop {
+        let next = rooms.iter().map(|room| room.next).min();
+        let wait = next.map(|next| next.saturating_duration_since(Instant::now()));
+        let wait = wait.and_then(|wait| Timespec::try_from(wait).ok());
+        events.clear();
+        epoll::wait(&poll, rustix::buffer::spare_capacity(&mut events), wait.as_ref())?;
+        for event in &events {
+            match event.data.u64() {
+                LISTENER => accept(&listener, &poll, players, period, &mut rooms)?,
+                data => {
+                    let (room, client) = ((data >> 32) as usize, data as u32 as usize);
+                    rooms[room].clients[client].read(&mut buffer)?;
+                }
+            }
+        }
+        let now = Instant::now();
+        for room in rooms.iter_mut().filter(|room| room.next <= now) {
+            room.tick(period);
+        }
+    }
+}
+
+fn accept(
+    listener: &TcpListener,
+    poll: &rustix::fd::OwnedFd,
+    players: usize,
+    period: Duration,
+    rooms: &mut Vec<Room>,
+) -> io::Result<()> {
+    loop {
+        let stream = match listener.accept() {
+            Ok((stream, _)) => stream,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        stream.set_nonblocking(true)?;
+        stream.set_nodelay(true)?;
+        if rooms.last().is_none_or(|room| room.clients.len() == players) {
+            rooms.push(Room::new(players, period, rooms.len() as u32));
+        }
+        let number = rooms.len() - 1;
+        let clients = &mut rooms[number].clients;
+        let data = epoll::EventData::new_u64((number as u64) << 32 | clients.len() as u64);
+        epoll::add(poll, &stream, data, epoll::EventFlags::IN | epoll::EventFlags::ET)?;
+        clients.push(Client { stream, upgraded: false });
+    }
+}
+
+impl Client {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<()> {
+        match (&self.stream).read(buffer) {
+            // The request is short and comes whole.
+            Ok(1..) if !self.upgraded => {
+                self.upgraded = true;
+                (&self.stream).write_all(SWITCHING)
+            }
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Room {
+    fn new(players: usize, period: Duration, number: u32) -> Room {
+        let payload = 4 + PLAYER_BYTES * players;
+        let mut frame = Vec::new();
+        tickwire::net::put_server_header(&mut frame, tickwire::net::Opcode::Binary, payload);
+        frame.resize(frame.len() + payload, 7);
+        // The golden section spreads any number of rooms.
+        let phase = (number.wrapping_mul(2_654_435_769) >> 27) % PHASES;
+        let next = Instant::now() + period + period * phase / PHASES;
+        Room { frame, tick: 0, next, clients: Vec::with_capacity(players) }
+    }
+
+    fn tick(&mut self, period: Duration) {
+        self.tick += 1;
+        self.next += period;
+        let at = self.frame.len() - PLAYER_BYTES;
+        self.frame[at..at + 4].copy_from_slice(&self.tick.to_le_bytes());
+        for client in self.clients.iter().filter(|client| client.upgraded) {
+            // A client that has gone or is full goes without.
+            let _ = (&client.stream).write(&self.frame);
+        }
+    }
+}

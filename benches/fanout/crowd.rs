@@ -1,0 +1,341 @@
+//! The load: all clients of one server, in one thread.
+//!
+//! Most connections are read in batches, a few frames at a time, well before a
+//! server would wait for an acknowledgement; reading each frame by itself would
+//! cost this side more than writing it costs the server. About a hundred are
+//! *watched*: read at once, by the kernel's own time stamps, which do not care
+//! when this thread had time for them.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSliceMut, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg, setsockopt, sockopt};
+use rustix::event::epoll;
+use rustix::time::Timespec;
+
+use super::dialect::{Heard, State, greet, put_frame, split_frame};
+use super::machine::own_cpu;
+use super::server::{Peer, Server};
+
+/// Clients that are watched.
+const WATCHED: usize = 100;
+/// At most so long goes by between two reads of a connection.
+const READ_EVERY: Duration = Duration::from_millis(55);
+/// Longest sleep of the loop.
+const NAP: Duration = Duration::from_millis(1);
+/// What real play sends: the controls change 4 times a second, and there are
+/// acknowledgements in between.
+const HELD_HZ: u32 = 12;
+const HELD_CHANGES_EVERY: u64 = 3;
+/// Bytes of one read.
+const BUFFER_BYTES: usize = 64 * 1024;
+
+/// How clients play.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Play {
+    /// An input for every tick, each with another turn.
+    EveryTick,
+    /// Inputs that are held, changed 4 times a second, with acknowledgements at
+    /// 10 Hz or more.
+    Held,
+}
+
+/// What the clients have seen in a time.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Seen {
+    pub(crate) frames: u64,
+    /// Bytes of TCP's payload, whatever they were.
+    pub(crate) bytes: u64,
+    /// Nanoseconds between two frames, of the watched clients.
+    pub(crate) intervals: Vec<u64>,
+    /// Nanoseconds from an input to the frame that shows it.
+    pub(crate) echoes: Vec<u64>,
+    /// Connections that ended.
+    pub(crate) lost: usize,
+    /// How far the load was behind its own plan, at the most.
+    pub(crate) behind: Duration,
+    pub(crate) cpu: Duration,
+    pub(crate) took: Duration,
+}
+
+struct Client {
+    stream: TcpStream,
+    state: State,
+    /// The beginning of a frame whose rest has not come.
+    pending: Vec<u8>,
+    messages: u64,
+    watch: Option<Watch>,
+    lost: bool,
+}
+
+/// What is kept of a watched client.
+#[derive(Default)]
+struct Watch {
+    last: Option<u64>,
+    /// Inputs that no frame has shown: number, and when they were sent.
+    inputs: VecDeque<(u32, u64)>,
+}
+
+/// All clients.
+pub(crate) struct Crowd {
+    peer: Peer,
+    play: Play,
+    clients: Vec<Client>,
+    /// Messages of each client a second.
+    rate: u32,
+    read_every: u64,
+    poll: OwnedFd,
+    watched: Vec<usize>,
+    begun: Instant,
+    turns: u64,
+    buffer: Vec<u8>,
+    out: Vec<u8>,
+    seen: Seen,
+}
+
+impl Crowd {
+    /// Connects `count` clients to rooms of `players`.
+    pub(crate) fn join(
+        server: &mut Server,
+        peer: Peer,
+        play: Play,
+        count: usize,
+        players: usize,
+        hz: u32,
+    ) -> io::Result<Crowd> {
+        let mut clients = Vec::with_capacity(count);
+        let mut tokens: VecDeque<String> = VecDeque::new();
+        for number in 0..count {
+            if peer == Peer::Tickwire && number % players == 0 {
+                tokens = server.ask("room")?.split_whitespace().map(str::to_owned).collect();
+            }
+            let token = tokens.pop_front().unwrap_or_default();
+            clients.push(Client::join(peer, server.address, number, &token)?);
+        }
+        let poll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        let every = (count / WATCHED).max(1);
+        let watched: Vec<usize> = (0..count).step_by(every).collect();
+        for (number, &client) in watched.iter().enumerate() {
+            clients[client].watch = Some(Watch::default());
+            let stream = &clients[client].stream;
+            setsockopt(stream, sockopt::ReceiveTimestampns, &true)?;
+            let data = epoll::EventData::new_u64(number as u64);
+            epoll::add(&poll, stream, data, epoll::EventFlags::IN)?;
+        }
+        let rate = if play == Play::Held { HELD_HZ } else { hz };
+        let read_every = (READ_EVERY.as_secs_f64() * f64::from(rate)).max(1.0) as u64;
+        Ok(Crowd {
+            peer,
+            play,
+            clients,
+            rate,
+            read_every,
+            poll,
+            watched,
+            begun: Instant::now(),
+            turns: 0,
+            buffer: vec![0; BUFFER_BYTES],
+            out: Vec::new(),
+            seen: Seen::default(),
+        })
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.clients.len()
+    }
+
+    /// Plays for a time, and tells what was seen in it.
+    pub(crate) fn play(&mut self, time: Duration) -> io::Result<Seen> {
+        self.seen = Seen::default();
+        let (begun, cpu) = (Instant::now(), own_cpu());
+        if self.turns == 0 {
+            self.begun = begun;
+        }
+        while begun.elapsed() < time {
+            self.take_turns()?;
+            self.watch(NAP)?;
+        }
+        self.seen.took = begun.elapsed();
+        self.seen.cpu = own_cpu() - cpu;
+        Ok(std::mem::take(&mut self.seen))
+    }
+
+    /// Every client whose turn has come speaks, and is read every so often.
+    fn take_turns(&mut self) -> io::Result<()> {
+        let all = self.clients.len() as u64;
+        let per_second = all * u64::from(self.rate);
+        let due = (self.begun.elapsed().as_nanos() * u128::from(per_second) / 1_000_000_000) as u64;
+        let behind = Duration::from_nanos(
+            due.saturating_sub(self.turns).saturating_mul(1_000_000_000) / per_second,
+        );
+        self.seen.behind = self.seen.behind.max(behind);
+        while self.turns < due {
+            // A stride through the rooms: neighbours in time are not neighbours in a room.
+            let at = (self.turns % all) as usize;
+            if (self.turns / all + at as u64) % self.read_every == 0 {
+                self.read(at);
+            }
+            self.speak(at);
+            self.turns += 1;
+            if self.turns.is_multiple_of(256) {
+                self.watch(Duration::ZERO)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn speak(&mut self, at: usize) {
+        let client = &mut self.clients[at];
+        if client.lost {
+            return;
+        }
+        let held = self.play == Play::Held && !client.messages.is_multiple_of(HELD_CHANGES_EVERY);
+        client.messages += 1;
+        let input = client.state.sequence;
+        client.state.speak(self.peer, held, &mut self.out);
+        if !held && let Some(watch) = &mut client.watch {
+            watch.inputs.push_back((input, wall_ns()));
+        }
+        if (&client.stream).write(&self.out).is_err() {
+            client.lost = true;
+            self.seen.lost += 1;
+        }
+    }
+
+    /// Reads what has come for a client that is not watched.
+    fn read(&mut self, at: usize) {
+        let client = &mut self.clients[at];
+        if client.lost || client.watch.is_some() {
+            return;
+        }
+        match (&client.stream).read(&mut self.buffer) {
+            Ok(0) => client.lost(&mut self.seen),
+            Ok(count) => client.take(self.peer, &self.buffer[..count], None, &mut self.seen),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(_) => client.lost(&mut self.seen),
+        }
+    }
+
+    /// Waits for frames of watched clients, and takes them with the time when the
+    /// kernel got them.
+    fn watch(&mut self, wait: Duration) -> io::Result<()> {
+        let wait = Timespec::try_from(wait).map_err(io::Error::other)?;
+        let mut events = [epoll::Event {
+            flags: epoll::EventFlags::empty(),
+            data: epoll::EventData::new_u64(0),
+        }; WATCHED + 28];
+        let count = epoll::wait(&self.poll, &mut events[..], Some(&wait))?;
+        for event in &events[..count] {
+            let at = self.watched[event.data.u64() as usize];
+            let client = &mut self.clients[at];
+            match receive(&client.stream, &mut self.buffer) {
+                Ok((0, _)) => {
+                    epoll::delete(&self.poll, &client.stream)?;
+                    client.lost(&mut self.seen);
+                }
+                Ok((count, stamp)) => {
+                    client.take(self.peer, &self.buffer[..count], stamp, &mut self.seen);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) => {
+                    epoll::delete(&self.poll, &client.stream)?;
+                    client.lost(&mut self.seen);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Client {
+    fn join(peer: Peer, address: SocketAddr, number: usize, token: &str) -> io::Result<Client> {
+        // Thousands of connections want more ports than one address has, and a
+        // server may limit what comes from one.
+        let from = Ipv4Addr::new(127, 1, (number / 250 % 250) as u8, (1 + number % 250) as u8);
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
+        socket.bind(&SocketAddr::new(IpAddr::V4(from), 0).into())?;
+        socket.connect(&address.into())?;
+        let stream: TcpStream = socket.into();
+        stream.set_nodelay(true)?;
+        let mut pending = Vec::new();
+        greet(peer, address, &stream, token, &mut pending)?;
+        stream.set_nonblocking(true)?;
+        let state = State::new(number);
+        Ok(Client { stream, state, pending, messages: number as u64, watch: None, lost: false })
+    }
+
+    fn lost(&mut self, seen: &mut Seen) {
+        self.lost = true;
+        seen.lost += 1;
+    }
+
+    /// Takes bytes of the server; `stamp` is when the last of them came.
+    fn take(&mut self, peer: Peer, bytes: &[u8], stamp: Option<u64>, seen: &mut Seen) {
+        seen.bytes += bytes.len() as u64;
+        let joined;
+        let mut rest = if self.pending.is_empty() {
+            bytes
+        } else {
+            self.pending.extend_from_slice(bytes);
+            joined = std::mem::take(&mut self.pending);
+            &joined[..]
+        };
+        while let Some((opcode, payload, length)) = split_frame(rest) {
+            rest = &rest[length..];
+            match self.state.hear(peer, opcode, payload) {
+                Heard::Frame(processed) => {
+                    seen.frames += 1;
+                    if let (Some(watch), Some(stamp)) = (&mut self.watch, stamp) {
+                        watch.frame(processed, stamp, seen);
+                    }
+                }
+                Heard::Ask(opcode, answer) => {
+                    let mut out = Vec::new();
+                    put_frame(opcode, answer, &mut out);
+                    // If it is lost, the next turn notices.
+                    let _ = (&self.stream).write(&out);
+                }
+                Heard::Nothing => {}
+                Heard::End => self.lost(seen),
+            }
+        }
+        self.pending.extend_from_slice(rest);
+    }
+}
+
+impl Watch {
+    fn frame(&mut self, processed: Option<u32>, stamp: u64, seen: &mut Seen) {
+        if let Some(last) = self.last.replace(stamp) {
+            seen.intervals.push(stamp.saturating_sub(last));
+        }
+        let Some(processed) = processed else { return };
+        while let Some((input, sent)) = self.inputs.pop_front_if(|input| input.0 <= processed) {
+            if input == processed {
+                seen.echoes.push(stamp.saturating_sub(sent));
+            }
+        }
+    }
+}
+
+/// Reads a socket, with the kernel's time of what was read.
+fn receive(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<(usize, Option<u64>)> {
+    let mut space = nix::cmsg_space!(nix::sys::time::TimeSpec);
+    let mut parts = [IoSliceMut::new(buffer)];
+    let flags = MsgFlags::MSG_DONTWAIT;
+    let message = recvmsg::<()>(stream.as_raw_fd(), &mut parts, Some(&mut space), flags)?;
+    let stamp = message.cmsgs()?.find_map(|part| match part {
+        ControlMessageOwned::ScmTimestampns(time) => {
+            Some(time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64)
+        }
+        _ => None,
+    });
+    Ok((message.bytes, stamp))
+}
+
+/// The clock that the kernel stamps with.
+fn wall_ns() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64)
+}
