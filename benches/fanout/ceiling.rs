@@ -15,8 +15,8 @@ use super::machine::{SERVER_CORE, pin, raise_file_limit};
 
 const EVENTS_MAX: usize = 512;
 const LISTENER: u64 = u64::MAX;
-/// Rooms begin their ticks on a grid of this, like those of the server.
-const PHASES: u32 = 32;
+/// Deadlines of rooms are this far apart or the same, like those of the server.
+const SLOT: Duration = Duration::from_micros(500);
 const PLAYER_BYTES: usize = 8;
 const SWITCHING: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n\
     Upgrade: websocket\r\n\r\n";
@@ -44,7 +44,7 @@ pub(crate) fn serve(players: usize, hz: u32) -> io::Result<()> {
     epoll::add(&poll, &listener, epoll::EventData::new_u64(LISTENER), epoll::EventFlags::IN)?;
     println!("ready {}", listener.local_addr()?);
 
-    let period = Duration::from_secs(1) / hz;
+    let (period, begun) = (Duration::from_secs(1) / hz, Instant::now());
     let mut rooms: Vec<Room> = Vec::new();
     let mut events = Vec::with_capacity(EVENTS_MAX);
     let mut buffer = [0; 2048];
@@ -56,7 +56,7 @@ pub(crate) fn serve(players: usize, hz: u32) -> io::Result<()> {
         epoll::wait(&poll, rustix::buffer::spare_capacity(&mut events), wait.as_ref())?;
         for event in &events {
             match event.data.u64() {
-                LISTENER => accept(&listener, &poll, players, period, &mut rooms)?,
+                LISTENER => accept(&listener, &poll, players, period, begun, &mut rooms)?,
                 data => {
                     let (room, client) = ((data >> 32) as usize, data as u32 as usize);
                     rooms[room].clients[client].read(&mut buffer)?;
@@ -75,6 +75,7 @@ fn accept(
     poll: &rustix::fd::OwnedFd,
     players: usize,
     period: Duration,
+    begun: Instant,
     rooms: &mut Vec<Room>,
 ) -> io::Result<()> {
     loop {
@@ -86,7 +87,7 @@ fn accept(
         stream.set_nonblocking(true)?;
         stream.set_nodelay(true)?;
         if rooms.last().is_none_or(|room| room.clients.len() == players) {
-            rooms.push(Room::new(players, period, rooms.len() as u32));
+            rooms.push(Room::new(players, period, rooms.len() as u32, begun));
         }
         let number = rooms.len() - 1;
         let clients = &mut rooms[number].clients;
@@ -113,14 +114,16 @@ impl Client {
 }
 
 impl Room {
-    fn new(players: usize, period: Duration, number: u32) -> Room {
+    fn new(players: usize, period: Duration, number: u32, begun: Instant) -> Room {
         let payload = 4 + PLAYER_BYTES * players;
         let mut frame = Vec::new();
         tickwire::net::put_server_header(&mut frame, tickwire::net::Opcode::Binary, payload);
         frame.resize(frame.len() + payload, 7);
         // The golden section spreads any number of rooms.
-        let phase = (number.wrapping_mul(2_654_435_769) >> 27) % PHASES;
-        let next = Instant::now() + period + period * phase / PHASES;
+        let slots = (period.as_nanos() / SLOT.as_nanos()) as u64;
+        let slot = (slots * u64::from(number.wrapping_mul(2_654_435_769))) >> 32;
+        let whole = period * (begun.elapsed().as_nanos() / period.as_nanos() + 1) as u32;
+        let next = begun + whole + period * slot as u32 / slots as u32;
         Room { frame, tick: 0, next, clients: Vec::with_capacity(players) }
     }
 

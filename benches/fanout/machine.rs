@@ -152,4 +152,3 @@ pub(crate) fn description() -> String {
     let model = model.trim_start_matches(['\t', ' ', ':']);
     format!("{cores} cores, {model}, Linux {}", kernel.trim())
 }
-

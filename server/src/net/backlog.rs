@@ -107,12 +107,25 @@ impl Backlog {
         self.push_own(opcode, payload.len(), payload);
     }
 
+    /// Appends what is left of a message of which the rest is written, or nothing.
+    pub(super) fn push_rest(&mut self, rest: &[u8]) {
+        if !rest.is_empty() {
+            self.reclaim();
+            self.own.extend_from_slice(rest);
+            self.added(rest.len());
+        }
+    }
+
     fn push_own(&mut self, opcode: Opcode, payload_bytes: usize, own: &[u8]) {
         self.reclaim();
         let before = self.own.len();
         put_server_header(&mut self.own, opcode, payload_bytes);
         self.own.extend_from_slice(own);
-        let added = self.own.len() - before;
+        self.added(self.own.len() - before);
+    }
+
+    /// So many own bytes were appended.
+    fn added(&mut self, added: usize) {
         self.bytes += added;
         match self.segments.back_mut() {
             Some(Segment::Own(len)) => *len += added,

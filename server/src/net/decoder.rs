@@ -1,26 +1,20 @@
 //! Bytes of a client in, messages out. Pure: no socket, no clock.
 //!
-//! The [`Gate`] judges a frame; when it is complete, fastwebsockets reads it:
-//! takes it apart and unmasks it. The reader is only polled when a whole frame is
-//! waiting for it, so it never stops in the middle, reserves nothing for bytes
-//! that are only announced, and need not be cancel-safe. What is absent: answers
-//! to control frames.
+//! The [`Gate`] judges a frame; when it is complete, its payload is unmasked where
+//! it lies. Messages are taken either from the decoder's own bytes, or without a
+//! copy from an [`Intake`] that many sockets share. What is absent: answers to
+//! control frames.
 
-use std::convert::Infallible;
-use std::future::{Future, Ready, ready};
-use std::io;
-use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::ops::Range;
 use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
-use fastwebsockets::{Payload, Role, WebSocketRead, after_handshake_split};
-use tokio::io::{AsyncRead, ReadBuf};
+use bytes::{Bytes, BytesMut};
+use fastwebsockets::unmask;
 
 use super::bucket::Bucket;
 use super::close::{Violation, parse_close};
 use super::gate::{Admitted, Gate, Opcode};
+use super::intake::Intake;
 use super::limits::{KEEP_BYTES_MAX, Limits, Mode};
 
 /// A message from the peer. It shares its memory with the read buffer: decode it
@@ -55,36 +49,29 @@ pub struct Counts {
     pub empties: u64,
 }
 
-/// Bytes between the socket and the reader.
-#[derive(Debug, Default)]
-struct Inlet {
-    /// From the first byte that the reader has not taken.
-    bytes: BytesMut,
-    /// How many of `bytes` the gate has let through.
-    passed: usize,
+/// A message in an [`Intake`], or put together from fragments.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// In the intake.
+    There(Range<usize>),
+    /// By itself.
+    Joined(Bytes),
+    /// A ping, with the payload that its pong must carry.
+    Ping(Bytes),
+    /// The close handshake, with the peer's code if it gave one.
+    Close(Option<u16>),
 }
 
-/// The reader's end of the [`Inlet`]. The lock joins no tasks: the reader keeps
-/// its stream to itself, so this is the way to hand it bytes; it is never contended.
-struct Outlet(Arc<Mutex<Inlet>>);
-
-impl AsyncRead for Outlet {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let inlet = &mut *lock(&self.0);
-        let taken = inlet.passed.min(buf.remaining());
-        buf.put_slice(&inlet.bytes[..taken]);
-        inlet.bytes.advance(taken);
-        inlet.passed -= taken;
-        Poll::Ready(Ok(()))
-    }
-}
-
-fn lock(inlet: &Mutex<Inlet>) -> MutexGuard<'_, Inlet> {
-    inlet.lock().unwrap_or_else(PoisonError::into_inner)
+/// What a frame means.
+enum Meaning {
+    /// Its payload is a message.
+    Message,
+    /// It ends a message of fragments.
+    Joined,
+    Ping,
+    Close(Option<u16>),
+    /// A pong, a fragment, or a message that is dropped.
+    Nothing,
 }
 
 /// The receiving half of a WebSocket. After a violation or a close frame it must
@@ -92,8 +79,10 @@ fn lock(inlet: &Mutex<Inlet>) -> MutexGuard<'_, Inlet> {
 pub(super) struct Decoder {
     mode: Mode,
     gate: Gate,
-    inlet: Arc<Mutex<Inlet>>,
-    reader: WebSocketRead<Outlet>,
+    /// From the first byte of the frame that was not taken.
+    rest: BytesMut,
+    /// `rest` may hold whole frames.
+    fresh: bool,
     /// The fragments of the message that is open: at most the message cap.
     fragments: BytesMut,
     controls: Bucket,
@@ -105,18 +94,11 @@ pub(super) struct Decoder {
 
 impl Decoder {
     pub(super) fn new(limits: &Limits) -> Self {
-        let inlet = Arc::new(Mutex::new(Inlet::default()));
-        let outlet = Outlet(Arc::clone(&inlet));
-        let (mut reader, _) = after_handshake_split(outlet, tokio::io::empty(), Role::Server);
-        reader.set_auto_close(false);
-        reader.set_auto_pong(false);
-        // The reader's limit excludes its value, and the gate has judged before it.
-        reader.set_max_message_size(limits.message_bytes_max.max(125).saturating_add(1));
         Self {
             mode: limits.mode,
             gate: Gate::new(limits),
-            inlet,
-            reader,
+            rest: BytesMut::new(),
+            fresh: false,
             fragments: BytesMut::new(),
             controls: Bucket::new(limits.controls),
             empties: Bucket::new(limits.empties),
@@ -127,12 +109,13 @@ impl Decoder {
 
     /// Lets `fill` append bytes of the peer.
     pub(super) fn fill<T>(&mut self, fill: impl FnOnce(&mut BytesMut) -> T) -> T {
-        fill(&mut lock(&self.inlet).bytes)
+        self.fresh = true;
+        fill(&mut self.rest)
     }
 
     /// Whether a frame has begun that is not complete.
     pub(super) fn mid_frame(&self) -> bool {
-        !lock(&self.inlet).bytes.is_empty()
+        !self.rest.is_empty()
     }
 
     pub(super) fn frames(&self) -> u64 {
@@ -150,7 +133,7 @@ impl Decoder {
 
     /// The bytes from the first frame on that was not taken.
     pub(super) fn into_unread(self) -> Bytes {
-        std::mem::take(&mut lock(&self.inlet).bytes).freeze()
+        self.rest.freeze()
     }
 
     /// The next thing that the peer sent, or nothing when more bytes are needed.
@@ -160,43 +143,95 @@ impl Decoder {
         now: impl Fn() -> Duration,
     ) -> Result<Option<Incoming>, Violation> {
         loop {
-            let frame = {
-                let inlet = &mut *lock(&self.inlet);
-                let Some(frame) = self.gate.judge(&inlet.bytes)? else {
-                    return Ok(None);
-                };
-                inlet.passed = frame.bytes;
-                frame
+            let mut rest = std::mem::take(&mut self.rest);
+            let taken = self.take(&mut rest, &now);
+            let Some((frame, meaning)) = taken? else {
+                (self.rest, self.fresh) = (rest, false);
+                return Ok(None);
             };
-            let payload = self.read()?;
-            self.give_back(frame);
-            self.frames += 1;
-            self.charge(frame, &now)?;
-            if let Some(incoming) = self.accept(frame, payload)? {
-                return Ok(Some(incoming));
+            let mut payload = rest.split_to(frame.bytes);
+            let payload = payload.split_off(frame.bytes - frame.payload_bytes).freeze();
+            // A read buffer that one long frame has made large is freed.
+            let large = frame.bytes > KEEP_BYTES_MAX && rest.is_empty();
+            self.rest = if large { BytesMut::new() } else { rest };
+            let message = |bytes| match frame.text {
+                true => Incoming::Message(Message::Text(bytes)),
+                false => Incoming::Message(Message::Binary(bytes)),
+            };
+            return Ok(Some(match meaning {
+                Meaning::Message => message(payload),
+                Meaning::Joined => message(std::mem::take(&mut self.fragments).freeze()),
+                Meaning::Ping => Incoming::Ping(payload),
+                Meaning::Close(code) => Incoming::Close(code),
+                Meaning::Nothing => continue,
+            }));
+        }
+    }
+
+    /// Puts what is left of an earlier time into an intake, for more bytes to follow;
+    /// whether there may be something to find in it already.
+    pub(super) fn begin(&mut self, intake: &mut Intake) -> bool {
+        intake.begin(&self.rest);
+        std::mem::take(&mut self.fresh)
+    }
+
+    /// [`next`](Self::next), from an intake.
+    pub(super) fn next_in(
+        &mut self,
+        intake: &mut Intake,
+        now: impl Fn() -> Duration,
+    ) -> Result<Option<Found>, Violation> {
+        loop {
+            let Some((frame, meaning)) = self.take(intake.rest(), &now)? else {
+                return Ok(None);
+            };
+            let payload = intake.advance(frame.bytes, frame.payload_bytes);
+            return Ok(Some(match meaning {
+                Meaning::Message => Found::There(payload),
+                Meaning::Joined => Found::Joined(std::mem::take(&mut self.fragments).freeze()),
+                Meaning::Ping => Found::Ping(Bytes::copy_from_slice(intake.at(payload))),
+                Meaning::Close(code) => Found::Close(code),
+                Meaning::Nothing => continue,
+            }));
+        }
+    }
+
+    /// Keeps what an intake holds of a frame that is not complete.
+    pub(super) fn keep(&mut self, intake: &mut Intake) {
+        let rest = intake.rest();
+        if rest.is_empty() {
+            // Between two frames nothing is held.
+            self.rest = BytesMut::new();
+        } else {
+            self.rest.clear();
+            self.rest.extend_from_slice(rest);
+        }
+    }
+
+    /// Takes the frame that `bytes` begin with, and unmasks its payload in place.
+    fn take(
+        &mut self,
+        bytes: &mut [u8],
+        now: &impl Fn() -> Duration,
+    ) -> Result<Option<(Admitted, Meaning)>, Violation> {
+        let Some(frame) = self.gate.judge(bytes)? else { return Ok(None) };
+        let payload = &mut bytes[frame.bytes - frame.payload_bytes..frame.bytes];
+        unmask(payload, frame.mask);
+        self.frames += 1;
+        self.charge(frame, now)?;
+        let meaning = match frame.opcode {
+            Opcode::Ping => Meaning::Ping,
+            Opcode::Pong => Meaning::Nothing,
+            Opcode::Close => Meaning::Close(parse_close(payload)?),
+            Opcode::Text | Opcode::Binary if frame.fin => Meaning::Message,
+            Opcode::Continuation | Opcode::Text | Opcode::Binary => {
+                self.fragments.extend_from_slice(payload);
+                if frame.fin { Meaning::Joined } else { Meaning::Nothing }
             }
-        }
-    }
-
-    /// Has the reader take the frame that the gate has let through.
-    fn read(&mut self) -> Result<Bytes, Violation> {
-        let mut unused_answer = |_| -> Ready<Result<(), Infallible>> { ready(Ok(())) };
-        let reading = pin!(self.reader.read_frame(&mut unused_answer));
-        match reading.poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Ok(frame)) => Ok(match frame.payload {
-                Payload::Bytes(payload) => payload.freeze(),
-                other => Bytes::copy_from_slice(&other),
-            }),
-            Poll::Ready(Err(_)) | Poll::Pending => Err(Violation::Malformed),
-        }
-    }
-
-    /// Frees a read buffer that one long frame has made large.
-    fn give_back(&mut self, frame: Admitted) {
-        let inlet = &mut *lock(&self.inlet);
-        if frame.bytes > KEEP_BYTES_MAX && inlet.bytes.is_empty() {
-            inlet.bytes = BytesMut::new();
-        }
+        };
+        let empty = frame.payload_bytes == 0 && matches!(meaning, Meaning::Message);
+        let dropped = empty && self.mode == Mode::Game;
+        Ok(Some((frame, if dropped { Meaning::Nothing } else { meaning })))
     }
 
     /// Counts a frame that carries no data, and limits its rate.
@@ -211,28 +246,6 @@ impl Decoder {
         };
         *count += 1;
         if bucket.take(now()) { Ok(()) } else { Err(flood) }
-    }
-
-    /// What a frame means; nothing for a pong, a fragment and a dropped message.
-    fn accept(&mut self, frame: Admitted, payload: Bytes) -> Result<Option<Incoming>, Violation> {
-        let payload = match frame.opcode {
-            Opcode::Ping => return Ok(Some(Incoming::Ping(payload))),
-            Opcode::Pong => return Ok(None),
-            Opcode::Close => return Ok(Some(Incoming::Close(parse_close(&payload)?))),
-            Opcode::Text | Opcode::Binary if frame.fin => payload,
-            Opcode::Continuation | Opcode::Text | Opcode::Binary => {
-                self.fragments.extend_from_slice(&payload);
-                if !frame.fin {
-                    return Ok(None);
-                }
-                std::mem::take(&mut self.fragments).freeze()
-            }
-        };
-        if payload.is_empty() && self.mode == Mode::Game {
-            return Ok(None);
-        }
-        let message = if frame.text { Message::Text(payload) } else { Message::Binary(payload) };
-        Ok(Some(Incoming::Message(message)))
     }
 }
 
@@ -281,6 +294,30 @@ mod tests {
             assert_eq!(seen.len(), 3);
             assert_eq!(seen[1], Incoming::Ping(Bytes::from_static(b"two")));
             assert_eq!(seen.pop().map(Some).map(Ok), Some(binary(b"three")));
+            assert!(!decoder.mid_frame());
+        }
+    }
+
+    #[test]
+    fn an_intake_gives_the_same_wherever_the_reads_were_cut() {
+        let bytes = [frame(0x82, b"one"), frame(0x89, b"two"), frame(0x82, b"three")].concat();
+        let mut intake = Intake::new(1024);
+        for cut in 0..=bytes.len() {
+            let mut decoder = game();
+            let mut seen = Vec::new();
+            for part in [&bytes[..cut], &bytes[cut..]] {
+                assert!(!decoder.begin(&mut intake));
+                intake.put(part);
+                while let Some(found) = decoder.next_in(&mut intake, || Duration::ZERO).unwrap() {
+                    seen.push(match found {
+                        Found::There(range) => intake.at(range).to_vec(),
+                        Found::Ping(payload) => payload.to_vec(),
+                        other => panic!("{other:?}"),
+                    });
+                }
+                decoder.keep(&mut intake);
+            }
+            assert_eq!(seen, [&b"one"[..], b"two", b"three"]);
             assert!(!decoder.mid_frame());
         }
     }

@@ -127,6 +127,8 @@ pub(super) struct Admitted {
     pub(super) payload_bytes: usize,
     /// Whether its message is text; false for control frames.
     pub(super) text: bool,
+    /// What its payload is masked with.
+    pub(super) mask: [u8; 4],
 }
 
 /// A fragmented message that has begun and not ended.
@@ -140,7 +142,6 @@ struct Open {
 /// The frame whose bytes are arriving.
 #[derive(Debug, Clone, Copy)]
 struct Arriving {
-    mask: [u8; 4],
     /// Bytes of its header.
     header_bytes: usize,
     /// What it will be when it is complete.
@@ -190,7 +191,7 @@ impl Gate {
         if frame.text {
             let end = bytes.len().min(frame.bytes);
             let new = &bytes[arriving.header_bytes + arriving.judged..end];
-            judge_text(&mut self.utf8, new, arriving.mask, arriving.judged)?;
+            judge_text(&mut self.utf8, new, frame.mask, arriving.judged)?;
             arriving.judged += new.len();
         }
         if bytes.len() < frame.bytes {
@@ -237,8 +238,9 @@ impl Gate {
             bytes: header.bytes + payload_bytes,
             payload_bytes,
             text,
+            mask: header.mask,
         };
-        Ok(Arriving { mask: header.mask, header_bytes: header.bytes, frame, judged: 0 })
+        Ok(Arriving { header_bytes: header.bytes, frame, judged: 0 })
     }
 
     /// Remembers what a complete frame means for the next one.

@@ -14,9 +14,11 @@ mod close;
 mod decoder;
 mod gate;
 mod http;
+mod intake;
 mod limits;
 mod linger;
 mod listen;
+mod sockets;
 #[cfg(feature = "tls")]
 mod tls;
 mod transport;
@@ -32,10 +34,15 @@ pub use decoder::{Counts, Message};
 pub use gate::Opcode;
 pub(crate) use http::http_cause;
 pub use http::{HttpLimits, serve_http, serve_http_until};
+pub(crate) use intake::Intake;
 pub use limits::{Limits, Mode};
 pub use listen::{accepted, bind};
+pub(crate) use sockets::Ready;
+#[cfg(target_os = "linux")]
+pub use sockets::{Direct, DirectRead, DirectWrite};
+pub use sockets::{SocketKey, Sockets};
 #[cfg(feature = "tls")]
 pub use tls::{Portable, TlsAcceptor, TlsError, acceptor};
-pub use transport::{Stays, Transport};
+pub use transport::{Settled, Stays, Transport};
 pub use upgrade::{Origins, Refusal, UpgradePolicy, Upgraded, Upgrading, accept_upgrade};
 pub use websocket::{Flushed, SendError, WebSocket};

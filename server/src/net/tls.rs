@@ -17,7 +17,8 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::server::TlsStream;
 
-use super::transport::{Transport, pass_through};
+use super::sockets::{SocketKey, Sockets};
+use super::transport::{Settled, Transport, pass_through, settles_as_it_is};
 use super::{Limits, WebSocket};
 
 pub use tokio_rustls::TlsAcceptor;
@@ -85,6 +86,7 @@ fn lost() -> io::Error {
 
 impl Transport for TlsStream<Portable> {
     type Parked = Self;
+    type Settled = Self;
     type Read = ReadHalf<Self>;
     type Write = WriteHalf<Self>;
 
@@ -93,7 +95,7 @@ impl Transport for TlsStream<Portable> {
         Ok(self)
     }
 
-    fn resume(mut parked: Self) -> io::Result<Self> {
+    fn settle(mut parked: Self, _: &Sockets) -> io::Result<Self> {
         parked.get_mut().0.resume()?;
         Ok(parked)
     }
@@ -105,6 +107,10 @@ impl Transport for TlsStream<Portable> {
     fn from_socket(socket: WebSocket<Self::Read, Self::Write>) -> Option<(Self, Bytes)> {
         socket.into_stream()
     }
+}
+
+impl Settled for TlsStream<Portable> {
+    settles_as_it_is!(TlsStream<Portable>);
 }
 
 /// The certificate or its key cannot be used.

@@ -13,12 +13,29 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, ReadHalf, WriteHalf};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
+use super::sockets::{SocketKey, Sockets};
 use super::{Limits, WebSocket};
+
+/// A stream on the worker that keeps it: it need not move any more.
+pub trait Settled: Unpin + Sized + 'static {
+    /// What a WebSocket reads from.
+    type Read: AsyncRead + Unpin + 'static;
+    /// What a WebSocket writes to.
+    type Write: AsyncWrite + Unpin + 'static;
+
+    /// Its place among the worker's [`Sockets`], if it is read with them.
+    fn key(&self) -> Option<SocketKey>;
+
+    /// A WebSocket over it, after the upgrade.
+    fn into_socket(self, unread: &[u8], limits: &Limits) -> WebSocket<Self::Read, Self::Write>;
+}
 
 /// A stream that can carry a WebSocket and move to another runtime.
 pub trait Transport: AsyncRead + AsyncWrite + Unpin + Send + Sized + 'static {
     /// The stream between two runtimes.
     type Parked: Send + 'static;
+    /// The stream on a worker.
+    type Settled: Settled;
     /// What a WebSocket reads from.
     type Read: AsyncRead + Unpin + Send + 'static;
     /// What a WebSocket writes to.
@@ -30,11 +47,11 @@ pub trait Transport: AsyncRead + AsyncWrite + Unpin + Send + Sized + 'static {
     /// If the operating system refuses.
     fn park(self) -> io::Result<Self::Parked>;
 
-    /// Enters the runtime of the caller.
+    /// Enters the runtime of the caller, a worker with these sockets.
     ///
     /// # Errors
     /// If the operating system refuses.
-    fn resume(parked: Self::Parked) -> io::Result<Self>;
+    fn settle(parked: Self::Parked, sockets: &Sockets) -> io::Result<Self::Settled>;
 
     /// A WebSocket over it, after the upgrade.
     fn into_socket(self, unread: &[u8], limits: &Limits) -> WebSocket<Self::Read, Self::Write>;
@@ -45,6 +62,10 @@ pub trait Transport: AsyncRead + AsyncWrite + Unpin + Send + Sized + 'static {
 
 impl Transport for TcpStream {
     type Parked = std::net::TcpStream;
+    #[cfg(target_os = "linux")]
+    type Settled = super::sockets::Direct;
+    #[cfg(not(target_os = "linux"))]
+    type Settled = TcpStream;
     type Read = OwnedReadHalf;
     type Write = OwnedWriteHalf;
 
@@ -52,7 +73,13 @@ impl Transport for TcpStream {
         self.into_std()
     }
 
-    fn resume(parked: Self::Parked) -> io::Result<Self> {
+    #[cfg(target_os = "linux")]
+    fn settle(parked: Self::Parked, sockets: &Sockets) -> io::Result<Self::Settled> {
+        sockets.add(parked)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn settle(parked: Self::Parked, _: &Sockets) -> io::Result<Self::Settled> {
         TcpStream::from_std(parked)
     }
 
@@ -72,6 +99,7 @@ pub struct Stays<S>(pub S);
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Transport for Stays<S> {
     type Parked = Self;
+    type Settled = Self;
     type Read = ReadHalf<Self>;
     type Write = WriteHalf<Self>;
 
@@ -79,7 +107,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Transport for Stays<S> 
         Ok(self)
     }
 
-    fn resume(parked: Self) -> io::Result<Self> {
+    fn settle(parked: Self, _: &Sockets) -> io::Result<Self> {
         Ok(parked)
     }
 
@@ -90,6 +118,34 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Transport for Stays<S> 
     fn from_socket(socket: WebSocket<Self::Read, Self::Write>) -> Option<(Self, Bytes)> {
         socket.into_stream()
     }
+}
+
+/// A stream that is read by Tokio settles as it is.
+macro_rules! settles_as_it_is {
+    ($stream:ty) => {
+        type Read = <$stream as Transport>::Read;
+        type Write = <$stream as Transport>::Write;
+
+        fn key(&self) -> Option<SocketKey> {
+            None
+        }
+
+        fn into_socket(self, unread: &[u8], limits: &Limits) -> WebSocket<Self::Read, Self::Write> {
+            Transport::into_socket(self, unread, limits)
+        }
+    };
+}
+
+#[cfg(feature = "tls")]
+pub(super) use settles_as_it_is;
+
+#[cfg(not(target_os = "linux"))]
+impl Settled for TcpStream {
+    settles_as_it_is!(TcpStream);
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Settled for Stays<S> {
+    settles_as_it_is!(Stays<S>);
 }
 
 /// Reads and writes through a field: the streams here add nothing to the bytes.

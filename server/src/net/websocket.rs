@@ -13,6 +13,11 @@
 //! [`WebSocket::try_flush`]: it hands the bytes to the kernel at once, and if the
 //! kernel is full, the driver is woken when there is room again.
 //!
+//! The sockets of a worker share an [`Intake`]: the driver, or who knows that there
+//! is something to read, calls [`WebSocket::poll_intake`] and takes the messages out
+//! of it with [`WebSocket::next_in`]. Nothing is copied, and a socket between two
+//! frames holds no read buffer.
+//!
 //! Invariants: no frame follows a close frame. At most one pong waits: a newer
 //! ping replaces it. Every wait has a deadline, except the one for the next
 //! frame's first byte, which belongs to the owner. Both [`WebSocket::next`] and
@@ -23,6 +28,7 @@
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io;
+use std::ops::Range;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
@@ -34,11 +40,12 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
-use super::backlog::Backlog;
+use super::backlog::{Backlog, put_server_header};
 use super::close::{CloseBody, Ended, Violation};
-use super::decoder::{Counts, Decoder, Incoming, Message};
+use super::decoder::{Counts, Decoder, Found, Incoming, Message};
 use super::gate::Opcode;
-use super::limits::{LINGER_BYTES_MAX, Limits, READ_BYTES};
+use super::intake::Intake;
+use super::limits::{COPY_BYTES_MAX, LINGER_BYTES_MAX, Limits, READ_BYTES};
 
 /// A message was not queued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +66,24 @@ impl fmt::Display for SendError {
 }
 
 impl std::error::Error for SendError {}
+
+/// A message out of an [`Intake`].
+pub(crate) enum Piece {
+    /// It lies there.
+    There(Range<usize>),
+    /// It came in fragments.
+    Joined(Bytes),
+}
+
+impl Piece {
+    /// Its bytes; `intake` is where it came from.
+    pub(crate) fn bytes<'a>(&'a self, intake: &'a Intake) -> &'a [u8] {
+        match self {
+            Piece::There(range) => intake.at(range.clone()),
+            Piece::Joined(bytes) => bytes,
+        }
+    }
+}
 
 /// What [`WebSocket::try_flush`] left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -214,6 +239,109 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> WebSocket<R, W> {
         }
     }
 
+    /// Reads once into `intake`, behind what an earlier read has left. Then take the
+    /// messages with [`next_in`](Self::next_in), and [`keep`](Self::keep) the rest.
+    pub(crate) fn poll_intake(
+        &mut self,
+        cx: &mut Context<'_>,
+        intake: &mut Intake,
+    ) -> Poll<Result<(), Ended>> {
+        self.remember(cx);
+        if let Poll::Ready(Err(error)) = self.poll_write(cx) {
+            self.end(Ended::Failed(error.kind()));
+        }
+        if let Some(ended) = self.ended {
+            return Poll::Ready(Err(ended));
+        }
+        if self.decoder.begin(intake) {
+            return Poll::Ready(Ok(()));
+        }
+        let mut room = intake.room();
+        let ended = match Pin::new(&mut self.read).poll_read(cx, &mut room) {
+            Poll::Ready(Ok(())) if !room.filled().is_empty() => {
+                let count = room.filled().len();
+                intake.filled(count);
+                return Poll::Ready(Ok(()));
+            }
+            Poll::Ready(Ok(())) => Ended::Eof { mid_frame: self.decoder.mid_frame() },
+            Poll::Ready(Err(error)) => Ended::Failed(error.kind()),
+            Poll::Pending => {
+                ready!(self.poll_out_of_time(cx));
+                self.refuse(Violation::FrameDeadline);
+                Ended::Violation(Violation::FrameDeadline)
+            }
+        };
+        Poll::Ready(Err(self.end(ended)))
+    }
+
+    /// The next message in an intake that was just filled; nothing when there is no
+    /// other, or none will come.
+    pub(crate) fn next_in(&mut self, intake: &mut Intake) -> Option<Piece> {
+        loop {
+            if self.ended.is_some() {
+                return None;
+            }
+            let born = self.born;
+            match self.decoder.next_in(intake, || born.elapsed()) {
+                Ok(Some(Found::There(range))) => return Some(Piece::There(range)),
+                Ok(Some(Found::Joined(bytes))) => return Some(Piece::Joined(bytes)),
+                Ok(Some(Found::Ping(payload))) => self.pong = Some(payload),
+                Ok(Some(Found::Close(code))) => self.closed_by_peer(code),
+                Ok(None) => return None,
+                Err(violation) => self.refuse(violation),
+            }
+        }
+    }
+
+    /// Keeps what the intake holds of a frame that is not complete.
+    pub(crate) fn keep(&mut self, intake: &mut Intake) {
+        if self.ended.is_none() {
+            self.decoder.keep(intake);
+        }
+    }
+
+    /// Sends a message at once, if nothing waits before it: a short one is put
+    /// together in `scratch`, and only what the kernel does not take is kept.
+    pub(crate) fn send_binary(
+        &mut self,
+        own: &[u8],
+        shared: &[Bytes],
+        scratch: &mut Vec<u8>,
+    ) -> Result<Flushed, SendError> {
+        let payload_bytes = own.len() + shared.iter().map(Bytes::len).sum::<usize>();
+        let clear = self.backlog.is_empty() && self.pong.is_none() && !self.unflushed;
+        if !clear || payload_bytes > COPY_BYTES_MAX {
+            self.queue(Opcode::Binary, own, shared)?;
+            return Ok(self.try_flush());
+        }
+        if self.ended.is_some() || self.close_queued {
+            return Err(SendError::Closed);
+        }
+        scratch.clear();
+        put_server_header(scratch, Opcode::Binary, payload_bytes);
+        scratch.extend_from_slice(own);
+        for chunk in shared {
+            scratch.extend_from_slice(chunk);
+        }
+        let Self { write, driver, .. } = self;
+        let write = poll_fn(|cx| Pin::new(&mut *write).poll_write(cx, scratch));
+        let written =
+            pin!(tokio::task::unconstrained(write)).poll(&mut Context::from_waker(driver));
+        match written {
+            Poll::Ready(Ok(written)) => {
+                self.unflushed = true;
+                self.backlog.push_rest(&scratch[written..]);
+            }
+            Poll::Ready(Err(error)) => {
+                self.end(Ended::Failed(error.kind()));
+                self.driver.wake_by_ref();
+                return Ok(Flushed::Closed);
+            }
+            Poll::Pending => self.backlog.push_rest(scratch),
+        }
+        Ok(self.try_flush())
+    }
+
     /// Queues a binary message of the sender's `own` bytes, which are copied, and
     /// `shared` chunks, which are not.
     pub fn queue_binary(&mut self, own: &[u8], shared: &[Bytes]) -> Result<(), SendError> {
@@ -262,6 +390,9 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> WebSocket<R, W> {
     pub fn try_flush(&mut self) -> Flushed {
         if self.ended.is_some() {
             return Flushed::Closed;
+        }
+        if self.backlog.is_empty() && self.pong.is_none() && !self.unflushed {
+            return Flushed::All;
         }
         let driver = self.driver.clone();
         let writing = tokio::task::unconstrained(poll_fn(|cx| self.poll_write(cx)));
@@ -353,15 +484,20 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> WebSocket<R, W> {
                 self.end(Ended::Failed(error.kind()));
             }
             Poll::Pending => {
-                if !self.decoder.mid_frame() {
-                    return Poll::Pending;
-                }
-                let (frame, limit) = (self.decoder.frames(), self.limits.frame_deadline);
-                ready!(self.frame_timer.poll(frame, limit, cx));
+                ready!(self.poll_out_of_time(cx));
                 self.refuse(Violation::FrameDeadline);
             }
         }
         Poll::Ready(())
+    }
+
+    /// Ready when a frame has begun that is out of time.
+    fn poll_out_of_time(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.decoder.mid_frame() {
+            return Poll::Pending;
+        }
+        let (frame, limit) = (self.decoder.frames(), self.limits.frame_deadline);
+        self.frame_timer.poll(frame, limit, cx)
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {

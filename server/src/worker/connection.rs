@@ -1,16 +1,18 @@
 //! One connection on its worker: the link that its room writes to, and the task
 //! that drives its socket.
 //!
-//! The room's tick writes to the socket itself; the driver is only woken for what
-//! the peer sends, when the kernel was full and has room again, and to look
-//! whether the peer lives. Both share the socket on one thread, and neither holds
-//! it across a call to the other.
+//! The room's tick writes to the socket itself, and the worker has it read before a
+//! tick, for as long as it is one of its [`Sockets`](crate::net::Sockets). So the
+//! driver is only woken when the kernel was full and has room again, to look whether
+//! the peer lives, and at the end; and for what the peer sends where the stream is
+//! Tokio's. All share the socket on one thread, and none holds it across a call to
+//! another.
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::pin::pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -19,7 +21,7 @@ use tickwire_protocol::limits::{CLIENT_MESSAGE_BYTES_MAX, SERVER_MESSAGE_BYTES_M
 use tickwire_protocol::message::ServerMessage;
 use tokio::time::{Instant, sleep};
 
-use crate::net::{Bucket, Ended, Flushed, Limits, Message, Rate, Transport, WebSocket};
+use crate::net::{Bucket, Ended, Flushed, Intake, Limits, Rate, Settled, WebSocket};
 use crate::room::{Link, Sent};
 
 /// A peer that has sent nothing for so long is asked whether it lives; after as
@@ -35,33 +37,65 @@ const SLACK_BYTES: usize = 4096;
 pub(crate) const LIMITS: Limits =
     Limits::game(CLIENT_MESSAGE_BYTES_MAX, SERVER_MESSAGE_BYTES_MAX + SLACK_BYTES);
 
+/// Reads in a row without a pause: a peer that sends faster waits for the others.
+const READS_MAX: usize = 8;
+/// Bytes of one read.
+const INTAKE_BYTES: usize = 32 * 1024;
+
+const _: () = assert!(INTAKE_BYTES > CLIENT_MESSAGE_BYTES_MAX + 14, "a message fits");
+
+/// What all connections of a worker share: they use it one at a time.
+pub(super) struct Buffers {
+    intake: RefCell<Intake>,
+    /// A message on its way out.
+    scratch: RefCell<Vec<u8>>,
+}
+
+impl Buffers {
+    pub(super) fn new() -> Rc<Buffers> {
+        Rc::new(Buffers {
+            intake: RefCell::new(Intake::new(INTAKE_BYTES)),
+            scratch: RefCell::default(),
+        })
+    }
+}
+
 /// A socket that a room and a driver share.
-pub(super) struct Connection<T: Transport> {
+pub(super) struct Connection<T: Settled> {
     /// Taken by the driver when the end has come.
     socket: RefCell<Option<Socket<T>>>,
+    buffers: Rc<Buffers>,
+    born: Instant,
+    budget: RefCell<Bucket>,
+    /// Wakes the driver.
+    driver: RefCell<Waker>,
     /// The room waits until the kernel has all.
     room_waits: Cell<bool>,
     /// A room has taken it.
     joined: Cell<bool>,
 }
 
-type Socket<T> = WebSocket<<T as Transport>::Read, <T as Transport>::Write>;
+type Socket<T> = WebSocket<<T as Settled>::Read, <T as Settled>::Write>;
 
 /// What a driver learns.
-pub(super) enum Heard {
+pub(super) enum Heard<'a> {
     /// A message of the peer.
-    Message(Bytes),
+    Message(&'a [u8]),
     /// What the room waits for has been written.
     Written,
     /// The connection is at its end.
     Ended(Ended),
 }
 
-impl<T: Transport> Connection<T> {
-    pub(super) fn new(stream: T, unread: &[u8]) -> Rc<Self> {
+impl<T: Settled> Connection<T> {
+    pub(super) fn new(stream: T, unread: &[u8], buffers: Rc<Buffers>) -> Rc<Self> {
         let socket = stream.into_socket(unread, &LIMITS);
         Rc::new(Connection {
             socket: RefCell::new(Some(socket)),
+            buffers,
+            born: Instant::now(),
+            budget: RefCell::new(Bucket::new(MESSAGES)),
+            driver: RefCell::new(Waker::noop().clone()),
             room_waits: Cell::new(false),
             joined: Cell::new(false),
         })
@@ -79,46 +113,74 @@ impl<T: Transport> Connection<T> {
         self.joined.set(true);
     }
 
-    /// Tells what the driver must know, until the end.
-    pub(super) async fn drive(&self, mut hear: impl FnMut(Heard)) {
-        let born = Instant::now();
-        let mut budget = Bucket::new(MESSAGES);
+    /// Reads and tells what comes, until the end. For the driver.
+    pub(super) async fn drive(&self, hear: impl Fn(Heard<'_>)) {
         let mut watch = Watch::default();
         let mut silence = pin!(sleep(SILENCE_MAX));
-        loop {
-            let heard = poll_fn(|cx| {
-                while silence.as_mut().poll(cx).is_ready() {
-                    silence.as_mut().reset(Instant::now() + SILENCE_MAX);
-                    self.look(&mut watch);
-                }
-                self.poll_heard(cx)
-            });
-            match heard.await {
-                Heard::Message(_) if !budget.take(born.elapsed()) => {
-                    self.close(CloseReason::Policy, CloseReason::Policy.text(), Duration::ZERO);
-                }
-                ended @ Heard::Ended(_) => return hear(ended),
-                other => hear(other),
+        let ended = poll_fn(|cx| {
+            if !self.driver.borrow().will_wake(cx.waker()) {
+                *self.driver.borrow_mut() = cx.waker().clone();
             }
+            while silence.as_mut().poll(cx).is_ready() {
+                silence.as_mut().reset(Instant::now() + SILENCE_MAX);
+                self.look(&mut watch);
+            }
+            self.poll_read(cx, &hear)
+        });
+        let ended = ended.await;
+        hear(Heard::Ended(ended));
+    }
+
+    /// Reads and tells what has come, in the driver's place; it sees to the end itself.
+    pub(super) fn read(&self, hear: impl Fn(Heard<'_>)) {
+        let driver = self.driver.borrow().clone();
+        if self.poll_read(&mut Context::from_waker(&driver), &hear).is_ready() {
+            driver.wake();
         }
     }
 
-    fn poll_heard(&self, cx: &mut Context<'_>) -> Poll<Heard> {
-        let mut place = self.socket.borrow_mut();
-        let Some(socket) = &mut *place else {
-            return Poll::Ready(Heard::Ended(Ended::ByServer(CloseReason::Normal.code())));
-        };
-        match socket.poll_next(cx) {
-            Poll::Ready(Ok(Message::Binary(bytes) | Message::Text(bytes))) => {
-                Poll::Ready(Heard::Message(bytes))
+    /// Ready at the end of the connection.
+    fn poll_read(&self, cx: &mut Context<'_>, hear: &impl Fn(Heard<'_>)) -> Poll<Ended> {
+        let intake = &mut *self.buffers.intake.borrow_mut();
+        for _ in 0..READS_MAX {
+            match self.with_socket(|socket| socket.poll_intake(cx, intake)) {
+                None => return Poll::Ready(Ended::ByServer(CloseReason::Normal.code())),
+                Some(Poll::Ready(Err(ended))) => return Poll::Ready(ended),
+                Some(Poll::Ready(Ok(()))) => self.tell(intake, hear),
+                Some(Poll::Pending) => {
+                    self.written(hear);
+                    return Poll::Pending;
+                }
             }
-            Poll::Ready(Err(ended)) => Poll::Ready(Heard::Ended(ended)),
-            Poll::Pending if self.room_waits.get() && socket.backlog_bytes() == 0 => {
-                self.room_waits.set(false);
-                Poll::Ready(Heard::Written)
-            }
-            Poll::Pending => Poll::Pending,
         }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Tells the messages in the intake.
+    fn tell(&self, intake: &mut Intake, hear: &impl Fn(Heard<'_>)) {
+        while let Some(piece) = self.with_socket(|socket| socket.next_in(intake)).flatten() {
+            if self.budget.borrow_mut().take(self.born.elapsed()) {
+                hear(Heard::Message(piece.bytes(intake)));
+            } else {
+                self.close(CloseReason::Policy, CloseReason::Policy.text(), Duration::ZERO);
+            }
+        }
+        self.with_socket(|socket| socket.keep(intake));
+    }
+
+    /// Tells the room if what it waits for has been written.
+    fn written(&self, hear: &impl Fn(Heard<'_>)) {
+        let waits = self.room_waits.get();
+        if waits && self.with_socket(|socket| socket.backlog_bytes() == 0) == Some(true) {
+            self.room_waits.set(false);
+            hear(Heard::Written);
+        }
+    }
+
+    /// Nothing once the driver has taken the socket.
+    fn with_socket<R>(&self, call: impl FnOnce(&mut Socket<T>) -> R) -> Option<R> {
+        self.socket.borrow_mut().as_mut().map(call)
     }
 
     /// Asks a silent peer whether it lives, or gives it up.
@@ -157,36 +219,34 @@ struct Watch {
 
 /// The room's end of a connection. A link that is dropped before it was closed
 /// has lost its room: the peer is told that it failed.
-pub(super) struct RoomLink<T: Transport> {
+pub(super) struct RoomLink<T: Settled> {
     connection: Rc<Connection<T>>,
     /// The room has sent something: then it says goodbye itself.
     spoken: bool,
     closed: bool,
 }
 
-impl<T: Transport> RoomLink<T> {
+impl<T: Settled> RoomLink<T> {
     pub(super) fn new(connection: Rc<Connection<T>>) -> Self {
         RoomLink { connection, spoken: false, closed: false }
     }
 }
 
-impl<T: Transport> Link for RoomLink<T> {
+impl<T: Settled> Link for RoomLink<T> {
     fn send(&mut self, own: &[u8], shared: &[Bytes]) -> Sent {
         let mut place = self.connection.socket.borrow_mut();
         let Some(socket) = &mut *place else {
             return Sent::Gone;
         };
         self.spoken = true;
-        if socket.queue_binary(own, shared).is_err() {
-            return Sent::Gone;
-        }
-        match socket.try_flush() {
-            Flushed::All => Sent::All,
-            Flushed::Partly => {
+        let scratch = &mut *self.connection.buffers.scratch.borrow_mut();
+        match socket.send_binary(own, shared, scratch) {
+            Ok(Flushed::All) => Sent::All,
+            Ok(Flushed::Partly) => {
                 self.connection.room_waits.set(true);
                 Sent::Waits
             }
-            Flushed::Closed => Sent::Gone,
+            Ok(Flushed::Closed) | Err(_) => Sent::Gone,
         }
     }
 
@@ -200,7 +260,7 @@ impl<T: Transport> Link for RoomLink<T> {
     }
 }
 
-impl<T: Transport> Drop for RoomLink<T> {
+impl<T: Settled> Drop for RoomLink<T> {
     fn drop(&mut self) {
         if !self.closed && self.connection.joined.get() {
             let reason = CloseReason::Failed;

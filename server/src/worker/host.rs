@@ -22,17 +22,21 @@ use tokio::task::{spawn_local, yield_now};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::clock::{Alarm, Nanos, Timeline};
-use super::connection::{Connection, Heard, RoomLink};
+use super::connection::{Buffers, Connection, Heard, RoomLink};
 use super::load::{BusyMeter, Load};
 use super::records::{LONG_CALL, Records};
 use super::{Common, Greeting, NotOpened, NotReserved, Order, RoomSpec};
 use crate::directory::RoomEntry;
 use crate::metrics::WorkerMetrics;
-use crate::net::Transport;
+use crate::net::{Ready, Settled, Sockets};
 use crate::room::{AnyRoom, Joined, RoomFull, RoomId, RoomState, SeatId};
 
 /// How often rooms without anybody are looked at, and the load is measured.
 const UPKEEP_EVERY: Duration = Duration::from_secs(1);
+/// After the sockets were read because something came, they are left alone for so
+/// long, unless a step is due: whoever plays sends for steps, and a wake-up costs as
+/// much as a frame.
+const LOOK_PAUSE: Duration = Duration::from_millis(2);
 /// A multiple of this (the golden section of 2^32) spreads any number of rooms.
 const PHASE_STEP: u32 = 2_654_435_769;
 
@@ -50,6 +54,11 @@ pub(crate) struct Host {
     phase: Cell<u32>,
     /// Why the worker stops, once it does.
     stops: Cell<Option<CloseReason>>,
+    /// The sockets that are read here, and not by Tokio.
+    sockets: Sockets,
+    buffers: Rc<Buffers>,
+    /// When the sockets were looked at last.
+    looked: Cell<Nanos>,
     /// Connections whose drivers have not ended.
     connections: Cell<usize>,
     /// The last of them has.
@@ -81,6 +90,9 @@ impl Host {
             records: RefCell::default(),
             phase: Cell::new(0),
             stops: Cell::new(None),
+            sockets: Sockets::default(),
+            buffers: Buffers::new(),
+            looked: Cell::default(),
             connections: Cell::new(0),
             idle: Notify::new(),
         })
@@ -93,15 +105,21 @@ impl Host {
         let mut meter = BusyMeter::new();
         let clock = self.common.clock;
         loop {
-            let next = self.plan.borrow().peek().map(|Reverse((deadline, _))| *deadline);
+            let step = self.plan.borrow().peek().map(|Reverse((deadline, _))| *deadline);
+            let look = self.sockets.busy().then(|| self.looked.get().after(LOOK_PAUSE));
+            let next = step.into_iter().chain(look).min();
             // Whichever is ready, in no order: a worker that is never done with its steps
             // still follows orders, and notices.
             tokio::select! {
                 () = alarm.until(&clock, next.unwrap_or_default()), if next.is_some() => {
+                    self.look();
                     self.tick();
                     // Drivers and orders have their turn, also when the next step is due.
-                    yield_now().await;
+                    if self.behind() {
+                        yield_now().await;
+                    }
                 }
+                () = self.sockets.listen(), if look.is_none() => self.looked.set(clock.now()),
                 () = self.replanned.notified() => {}
                 order = orders.recv() => match order {
                     Some(Order::Stop { reason, retry_after }) => {
@@ -210,13 +228,14 @@ impl Host {
     }
 
     /// Takes over a connection whose stream is on this thread.
-    pub(crate) fn connect<T: Transport>(
+    pub(crate) fn connect<T: Settled>(
         self: &Rc<Self>,
         stream: T,
         unread: &[u8],
         greeting: Greeting,
     ) {
-        let connection = Connection::new(stream, unread);
+        let key = stream.key();
+        let connection = Connection::new(stream, unread, Rc::clone(&self.buffers));
         let joined = self.join(&connection, &greeting);
         if let Err(reason) = &joined {
             connection.close(*reason, reason.text(), Duration::ZERO);
@@ -225,6 +244,13 @@ impl Host {
         let host = Rc::clone(self);
         spawn_local(async move {
             if let Ok((hosted, joined)) = joined {
+                let reader = Reader {
+                    connection: Rc::clone(&connection),
+                    host: Rc::clone(&host),
+                    hosted: Rc::clone(&hosted),
+                    joined,
+                };
+                let _owned = key.map(|key| host.sockets.own(key, Rc::new(reader)));
                 connection.drive(|heard| host.hear(&hosted, joined, heard)).await;
             }
             connection.finish().await;
@@ -236,7 +262,7 @@ impl Host {
         });
     }
 
-    fn join<T: Transport>(
+    fn join<T: Settled>(
         &self,
         connection: &Rc<Connection<T>>,
         greeting: &Greeting,
@@ -260,7 +286,7 @@ impl Host {
     }
 
     /// Something came from a connection.
-    fn hear(&self, hosted: &Rc<Hosted>, whose: Joined, heard: Heard) {
+    fn hear(&self, hosted: &Rc<Hosted>, whose: Joined, heard: Heard<'_>) {
         if let Heard::Ended(ended) = &heard {
             self.records.borrow_mut().ended.count(ended.label());
         }
@@ -268,7 +294,7 @@ impl Host {
         let _ = self.with(hosted, |room, now| match heard {
             // So has one that does not take the message.
             Heard::Message(message) => {
-                let _ = room.receive(whose, &message, now);
+                let _ = room.receive(whose, message, now);
             }
             Heard::Written => room.writable(whose, now),
             Heard::Ended(ended) => {
@@ -276,6 +302,23 @@ impl Host {
                 room.disconnect(whose, now);
             }
         });
+    }
+
+    /// Reads what has come from the peers.
+    fn look(&self) {
+        self.sockets.look();
+        self.looked.set(self.common.clock.now());
+    }
+
+    /// Whether the next step is due already.
+    fn behind(&self) -> bool {
+        let next = self.plan.borrow().peek().map(|Reverse((deadline, _))| *deadline);
+        next.is_some_and(|next| next <= self.common.clock.now())
+    }
+
+    /// The sockets that are read on this worker.
+    pub(crate) fn sockets(&self) -> &Sockets {
+        &self.sockets
     }
 
     /// One step of every room that is due.
@@ -466,7 +509,10 @@ impl Host {
         }
         let drained = timeout(self.common.drain, async {
             while self.connections.get() > 0 {
-                self.idle.notified().await;
+                tokio::select! {
+                    () = self.idle.notified() => {}
+                    () = self.sockets.listen() => {}
+                }
             }
         });
         let drained = drained.await;
@@ -483,6 +529,21 @@ impl Host {
             let left = self.connections.get();
             tracing::warn!(left, worker = self.index, "connections did not end in time");
         }
+    }
+}
+
+/// Reads a connection in its driver's place.
+struct Reader<T: Settled> {
+    connection: Rc<Connection<T>>,
+    host: Rc<Host>,
+    hosted: Rc<Hosted>,
+    joined: Joined,
+}
+
+impl<T: Settled> Ready for Reader<T> {
+    fn ready(self: Rc<Self>) {
+        let Reader { connection, host, hosted, joined } = &*self;
+        connection.read(|heard| host.hear(hosted, *joined, heard));
     }
 }
 

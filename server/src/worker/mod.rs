@@ -161,7 +161,7 @@ impl Mailbox {
         greeting: Greeting,
     ) -> io::Result<()> {
         let parked = stream.park()?;
-        let enter = move |host: &Rc<Host>| match T::resume(parked) {
+        let enter = move |host: &Rc<Host>| match T::settle(parked, host.sockets()) {
             Ok(stream) => host.connect(stream, &unread, greeting),
             Err(error) => tracing::warn!(%error, "a connection could not move to its worker"),
         };

@@ -1,0 +1,57 @@
+//! The sockets of one worker, in one set of their own.
+//!
+//! Tokio would wake the thread, and a task, for each input that arrives. A room
+//! needs them once: right before its step. So on Linux a worker keeps its sockets
+//! in an epoll set that it looks at when a step is due, and hands each that has
+//! something to its owner, without a task in between. While nothing is due, a
+//! *bell* tells that something has come; it rings at most once between two looks.
+//!
+//! Streams that are no plain sockets (TLS, simulations) stay with Tokio.
+
+#[cfg(target_os = "linux")]
+mod direct;
+#[cfg(target_os = "linux")]
+mod set;
+
+#[cfg(target_os = "linux")]
+pub use direct::{Direct, DirectRead, DirectWrite};
+#[cfg(target_os = "linux")]
+pub use set::Sockets;
+
+use std::rc::Rc;
+
+/// A socket's place in its set.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SocketKey {
+    index: u32,
+    /// Places are used again.
+    generation: u32,
+}
+
+/// Who is told that a socket has something to read.
+pub(crate) trait Ready {
+    /// Reads it.
+    fn ready(self: Rc<Self>);
+}
+
+/// No set: every stream stays with Tokio.
+#[cfg(not(target_os = "linux"))]
+#[derive(Clone, Debug, Default)]
+pub struct Sockets;
+
+#[cfg(not(target_os = "linux"))]
+impl Sockets {
+    pub(crate) fn own(&self, _: SocketKey, _: Rc<dyn Ready>) {}
+
+    pub(crate) fn look(&self) -> bool {
+        false
+    }
+
+    pub(crate) fn busy(&self) -> bool {
+        false
+    }
+
+    pub(crate) async fn listen(&self) {
+        std::future::pending().await
+    }
+}

@@ -1,0 +1,168 @@
+//! One socket of a set: read and written without Tokio's help.
+
+use std::cell::{Cell, RefCell};
+use std::io::{self, IoSlice};
+use std::net::{Shutdown, TcpStream};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, send, sendmsg};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::{SocketKey, Sockets};
+use crate::net::{Limits, Settled, WebSocket};
+
+/// What is known of a socket, and who waits for it.
+#[derive(Debug)]
+pub(super) struct Socket {
+    stream: TcpStream,
+    /// A read may find something.
+    pub(super) readable: Cell<bool>,
+    /// The peer will send nothing more: reads go on until they say so.
+    pub(super) closed: Cell<bool>,
+    pub(super) reader: RefCell<Option<Waker>>,
+    pub(super) writer: RefCell<Option<Waker>>,
+    key: SocketKey,
+    set: Sockets,
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        self.set.forget(self.key);
+    }
+}
+
+/// A socket of a set, whole.
+#[derive(Debug)]
+pub struct Direct(Rc<Socket>);
+
+/// The half of a [`Direct`] that reads.
+#[derive(Debug)]
+pub struct DirectRead(Rc<Socket>);
+
+/// The half of a [`Direct`] that writes.
+#[derive(Debug)]
+pub struct DirectWrite(Rc<Socket>);
+
+impl Direct {
+    pub(super) fn new(stream: TcpStream, key: SocketKey, set: Sockets) -> Direct {
+        Direct(Rc::new(Socket {
+            stream,
+            readable: Cell::new(true),
+            closed: Cell::new(false),
+            reader: RefCell::default(),
+            writer: RefCell::default(),
+            key,
+            set,
+        }))
+    }
+
+    pub(super) fn socket(&self) -> &Rc<Socket> {
+        &self.0
+    }
+}
+
+impl Settled for Direct {
+    type Read = DirectRead;
+    type Write = DirectWrite;
+
+    fn key(&self) -> Option<SocketKey> {
+        Some(self.0.key)
+    }
+
+    fn into_socket(self, unread: &[u8], limits: &Limits) -> WebSocket<DirectRead, DirectWrite> {
+        let read = DirectRead(Rc::clone(&self.0));
+        WebSocket::new(read, DirectWrite(self.0), unread, limits)
+    }
+}
+
+impl AsyncRead for DirectRead {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let socket = &*self.0;
+        while socket.readable.get() {
+            let room = buf.initialize_unfilled();
+            let asked = room.len();
+            match recv(&socket.stream, room, RecvFlags::DONTWAIT) {
+                Ok((count, _)) => {
+                    // Less than was asked for is all that there is.
+                    if count < asked && !socket.closed.get() {
+                        socket.readable.set(false);
+                    }
+                    buf.advance(count);
+                    return Poll::Ready(Ok(()));
+                }
+                Err(Errno::AGAIN) => socket.readable.set(false),
+                Err(Errno::INTR) => {}
+                Err(error) => return Poll::Ready(Err(error.into())),
+            }
+        }
+        wait(&socket.reader, cx);
+        Poll::Pending
+    }
+}
+
+impl DirectWrite {
+    fn write(
+        &self,
+        cx: &mut Context<'_>,
+        write: impl Fn(&TcpStream, SendFlags) -> rustix::io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            match write(&self.0.stream, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+                Ok(count) => return Poll::Ready(Ok(count)),
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => {
+                    wait(&self.0.writer, cx);
+                    return Poll::Pending;
+                }
+                Err(error) => return Poll::Ready(Err(error.into())),
+            }
+        }
+    }
+}
+
+impl AsyncWrite for DirectWrite {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.write(cx, |stream, flags| send(stream, buf, flags))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.write(cx, |stream, flags| {
+            sendmsg(stream, bufs, &mut SendAncillaryBuffer::default(), flags)
+        })
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(self.0.stream.shutdown(Shutdown::Write))
+    }
+}
+
+/// Has the task be woken.
+fn wait(place: &RefCell<Option<Waker>>, cx: &Context<'_>) {
+    let mut place = place.borrow_mut();
+    if !place.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+        *place = Some(cx.waker().clone());
+    }
+}
