@@ -143,6 +143,11 @@ impl Alarm {
         return Ok(Alarm::Tokio);
     }
 
+    /// Whether it follows the time of the world.
+    pub(crate) fn is_precise(&self) -> bool {
+        !matches!(self, Alarm::Tokio)
+    }
+
     /// Waits until a point of `clock`; may be dropped at any time. A timer that
     /// fails is replaced by Tokio's.
     pub(crate) async fn until(&mut self, clock: &Clock, deadline: Nanos) {

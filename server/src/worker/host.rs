@@ -106,7 +106,9 @@ impl Host {
         let clock = self.common.clock;
         loop {
             let step = self.plan.borrow().peek().map(|Reverse((deadline, _))| *deadline);
-            let look = self.sockets.busy().then(|| self.looked.get().after(LOOK_PAUSE));
+            // A clock that a simulation turns might not end the pause.
+            let pauses = alarm.is_precise() && self.sockets.busy();
+            let look = pauses.then(|| self.looked.get().after(LOOK_PAUSE));
             let next = step.into_iter().chain(look).min();
             // Whichever is ready, in no order: a worker that is never done with its steps
             // still follows orders, and notices.
