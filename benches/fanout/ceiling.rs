@@ -53,7 +53,10 @@ pub(crate) fn serve(players: usize, hz: u32) -> io::Result<()> {
         let wait = next.map(|next| next.saturating_duration_since(Instant::now()));
         let wait = wait.and_then(|wait| Timespec::try_from(wait).ok());
         events.clear();
-        epoll::wait(&poll, rustix::buffer::spare_capacity(&mut events), wait.as_ref())?;
+        match epoll::wait(&poll, rustix::buffer::spare_capacity(&mut events), wait.as_ref()) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
         for event in &events {
             match event.data.u64() {
                 LISTENER => accept(&listener, &poll, players, period, begun, &mut rooms)?,

@@ -275,6 +275,8 @@ pub struct Cx<G: Game> {
     pub(crate) players: BTreeMap<PlayerId, Player>,
     /// Who watches what, beside the room and their own: sorted, without doubles.
     pub(crate) watches: BTreeMap<PlayerId, Vec<Scope>>,
+    /// Somebody came, or watches other scopes than after the last step.
+    pub(crate) watches_changed: bool,
     /// Named groups, in the order of their scopes.
     pub(crate) groups: Vec<(String, Scope)>,
     pub(crate) scopes: u32,
@@ -299,6 +301,7 @@ impl<G: Game> Cx<G> {
             },
             players: BTreeMap::new(),
             watches: BTreeMap::new(),
+            watches_changed: false,
             groups: Vec::new(),
             scopes: 0,
             removals: Vec::new(),
@@ -383,6 +386,7 @@ impl<G: Game> Cx<G> {
             return false;
         }
         watches.insert(place, scope);
+        self.watches_changed = true;
         true
     }
 
@@ -396,6 +400,7 @@ impl<G: Game> Cx<G> {
             && let Ok(place) = watches.binary_search(&scope)
         {
             watches.remove(place);
+            self.watches_changed = true;
         }
     }
 

@@ -107,6 +107,7 @@ impl<G: Game> Room<G> {
         let name = seat.name.clone();
         self.cx.players.insert(id, Player { id, name, connected: true, private });
         self.cx.watches.insert(id, Vec::new());
+        self.cx.watches_changed = true;
         self.inputs.held.insert(id, G::Input::default());
         if let Err(refusal) = self.game.join(&mut self.cx, id) {
             self.forget(id);

@@ -18,8 +18,8 @@ const DELIVERY_WINDOW: Duration = Duration::from_secs(1);
 /// How many frames may be on the way that takes so long to acknowledge them: those of
 /// that time, and one.
 fn permits(wait: Duration, interval: Duration) -> usize {
-    let frames = wait.as_micros().div_ceil(interval.as_micros().max(1));
-    (1 + frames).clamp(2, CREDIT_MAX.into()) as usize
+    let frames = (wait.as_micros() as u64).div_ceil(interval.as_micros().max(1) as u64);
+    frames.saturating_add(1).clamp(2, CREDIT_MAX.into()) as usize
 }
 
 /// How far apart frames arrive.
@@ -126,12 +126,16 @@ impl Trail {
         if self.frames.back().is_none_or(|last| tick > last.tick) {
             return Ack::Absurd;
         }
-        let newer = self.frames.iter().take_while(|sent| sent.tick <= tick).count();
-        if newer <= usize::from(self.acked) {
+        let first = self.frames.get(usize::from(self.acked));
+        if first.is_none_or(|first| first.tick > tick) {
             return Ack::Known;
         }
-        self.delivery.acked((newer - usize::from(self.acked)) as u32, now);
-        self.frames.drain(..newer - 1);
+        let before = self.frames.len();
+        while self.frames.get(1).is_some_and(|sent| sent.tick <= tick) {
+            self.frames.pop_front();
+        }
+        let newly = before - self.frames.len() + usize::from(!self.acked);
+        self.delivery.acked(newly as u32, now);
         self.acked = true;
         let last = &self.frames[0];
         let exact = last.tick == tick;

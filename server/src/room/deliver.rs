@@ -18,6 +18,9 @@ use crate::game::Game;
 impl<G: Game> Room<G> {
     /// Takes note of who watches what from this tick on.
     pub(super) fn look_around(&mut self) {
+        if !std::mem::take(&mut self.cx.watches_changed) {
+            return;
+        }
         for seat in self.seats.iter_mut() {
             let Some(player) = seat.player.and_then(|id| self.cx.players.get(&id)) else {
                 continue;

@@ -191,7 +191,8 @@ impl<G: Game> Room<G> {
 
     /// How many ticks a time takes.
     fn ticks(time: Duration) -> u64 {
-        (time.as_micros() * u128::from(G::TICK_HZ)).div_ceil(1_000_000) as u64
+        // Years fit, and the division is one by a constant.
+        (time.as_micros() as u64).saturating_mul(G::TICK_HZ.into()).div_ceil(1_000_000)
     }
 
     /// How far apart the frames are for a client of some pace.

@@ -3,7 +3,6 @@
 //! A chunk is made when the first client needs it, and shared by all that have
 //! the same scope and baseline. What is a client's own is the header before it.
 
-use std::collections::HashMap;
 use std::rc::Rc;
 
 use bytes::Bytes;
@@ -16,7 +15,7 @@ use tickwire_protocol::{Scope, Tick, World};
 
 use super::Counters;
 use super::arena::Arena;
-use crate::world::{Baseline, Ledger};
+use crate::world::{Baseline, Ledger, ScopeMap};
 
 /// Bytes of events in one frame. What is over it waits for the next frame if it
 /// is reliable, and is dropped if it is not.
@@ -61,9 +60,9 @@ impl View {
 pub(super) struct Replicator {
     ledger: Ledger,
     /// The chunks of this tick.
-    chunks: HashMap<(Scope, Baseline), Bytes>,
+    chunks: ScopeMap<(Scope, Baseline), Bytes>,
     /// The state hashes of this tick's scopes.
-    hashes: HashMap<Scope, u32>,
+    hashes: ScopeMap<Scope, u32>,
     arena: Arena,
     scratch: Vec<u8>,
     /// The frame: its own part, its sections, and what follows.
@@ -81,8 +80,8 @@ impl Replicator {
     pub(super) fn new(schema: &Schema, history_ticks: u32) -> Replicator {
         Replicator {
             ledger: Ledger::new(schema, history_ticks),
-            chunks: HashMap::new(),
-            hashes: HashMap::new(),
+            chunks: ScopeMap::default(),
+            hashes: ScopeMap::default(),
             arena: Arena::default(),
             scratch: Vec::new(),
             own: Vec::new(),
@@ -181,6 +180,9 @@ impl Replicator {
 
     /// Adds a scope's chunk; none if the client has it all.
     fn section(&mut self, scope: Scope, baseline: Baseline, counters: &mut Counters) {
+        if baseline != Baseline::Nothing && !self.ledger.concerned(scope, baseline) {
+            return;
+        }
         let chunk = self.chunks.entry((scope, baseline)).or_insert_with(|| {
             self.scratch.clear();
             self.ledger.chunk(scope, baseline, &mut self.scratch);

@@ -133,9 +133,9 @@ impl<T: Settled> Connection<T> {
 
     /// Reads and tells what has come, in the driver's place; it sees to the end itself.
     pub(super) fn read(&self, hear: impl Fn(Heard<'_>)) {
-        let driver = self.driver.borrow().clone();
+        let driver = self.driver.borrow();
         if self.poll_read(&mut Context::from_waker(&driver), &hear).is_ready() {
-            driver.wake();
+            driver.wake_by_ref();
         }
     }
 

@@ -9,6 +9,7 @@
 //!
 //! Knows nothing of clients, frames or time. Holds no game types.
 
+mod scopes;
 mod track;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use tickwire_protocol::schema::layout::Layout;
 use tickwire_protocol::table::{Scope, World};
 use tickwire_protocol::time::Tick;
 
+pub(crate) use scopes::ScopeMap;
 use track::Track;
 
 /// What a client has of a scope: the state from which a chunk leads to now.
@@ -106,6 +108,12 @@ impl Ledger {
             && before < since
             && before.until(since) <= PREDICTED_TICKS_MAX
             && self.tick.is_some_and(|now| since.until(now) <= PREDICTED_TICKS_MAX)
+    }
+
+    /// Whether the chunk that leads from a baseline to the last recorded tick can
+    /// have anything in it.
+    pub fn concerned(&self, scope: Scope, baseline: Baseline) -> bool {
+        self.tracks.iter().any(|track| track.concerned(scope, baseline))
     }
 
     /// Appends the chunk that leads from a baseline to the last recorded tick;

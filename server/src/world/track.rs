@@ -5,7 +5,7 @@
 //! an earlier tick is the oldest undo entry that is younger than that tick. For
 //! a client that is up to date that is the first one looked at.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 use tickwire_protocol::chunk::{Encoder, Line};
 use tickwire_protocol::heap::Heap;
@@ -13,7 +13,7 @@ use tickwire_protocol::schema::layout::TableLayout;
 use tickwire_protocol::table::{AnyTable, Scope};
 use tickwire_protocol::time::Tick;
 
-use super::Baseline;
+use super::{Baseline, ScopeMap};
 
 /// The recorded rows of one table.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ pub(super) struct Track {
     removals: VecDeque<Removal>,
     /// When anything changed last in each scope; one without a change within
     /// the past may be missing.
-    changed: HashMap<Scope, Tick>,
+    changed: ScopeMap<Scope, Tick>,
     /// How many scopes `changed` may have before the old ones go.
     scopes_kept: usize,
     /// When a row entered a scope last.
@@ -79,7 +79,7 @@ impl Track {
             cells: Vec::new(),
             undo: Undo::new(layout.cells),
             removals: VecDeque::new(),
-            changed: HashMap::new(),
+            changed: ScopeMap::default(),
             scopes_kept: SCOPES_KEPT_MIN,
             entered: Tick(0),
             scratch: vec![0; layout.cells],
