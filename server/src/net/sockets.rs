@@ -28,9 +28,9 @@ pub struct SocketKey {
     generation: u32,
 }
 
-/// Who is told that a socket has something to read.
+/// Who is told that a socket has something to read, or takes again what waits.
 pub(crate) trait Ready {
-    /// Reads it.
+    /// Reads and writes it.
     fn ready(self: Rc<Self>);
 }
 

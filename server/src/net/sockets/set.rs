@@ -6,6 +6,7 @@ use std::io;
 use std::net::TcpStream;
 use std::os::fd::OwnedFd;
 use std::rc::{Rc, Weak};
+use std::task::Waker;
 
 use rustix::event::epoll::{self, Event, EventData, EventFlags};
 use rustix::io::Errno;
@@ -128,7 +129,7 @@ impl Sockets {
         self.0.free.borrow_mut().push(key.index);
     }
 
-    /// Has `owner` be told when the socket has something to read, for as long as the
+    /// Has `owner` be told when the socket can be read, or written again, for as long as the
     /// answer is held; after that, whoever polls the socket is woken.
     pub(crate) fn own(&self, key: SocketKey, owner: Rc<dyn Ready>) -> Owned {
         if let Some(place) = self.0.places.borrow_mut().get_mut(key.index as usize)
@@ -149,7 +150,7 @@ impl Sockets {
         drop(owner);
     }
 
-    /// Has the owners of all sockets that have something read them; whether there
+    /// Tells the owners of all sockets for which something has come; whether there
     /// were any.
     pub(crate) fn look(&self) -> bool {
         let Some(kernel) = self.0.kernel.get() else { return false };
@@ -193,25 +194,22 @@ impl Sockets {
             let Some(socket) = place.socket.upgrade() else { return };
             (socket, place.owner.clone())
         };
-        if flags.intersects(EventFlags::OUT | EventFlags::HUP | EventFlags::ERR)
-            && let Some(writer) = socket.writer.take()
-        {
-            writer.wake();
-        }
         let gone = EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR;
-        if !flags.intersects(EventFlags::IN | gone) {
-            return;
+        let reads = flags.intersects(EventFlags::IN | gone);
+        if reads {
+            socket.readable.set(true);
         }
-        socket.readable.set(true);
         if flags.intersects(gone) {
             socket.closed.set(true);
         }
+        let writer = flags.intersects(EventFlags::OUT | gone).then(|| socket.writer.take());
+        let writer = writer.flatten();
         match owner {
-            Some(owner) => owner.ready(),
+            Some(owner) if reads || writer.is_some() => owner.ready(),
+            Some(_) => {}
             None => {
-                if let Some(reader) = socket.reader.take() {
-                    reader.wake();
-                }
+                let reader = reads.then(|| socket.reader.take()).flatten();
+                reader.into_iter().chain(writer).for_each(Waker::wake);
             }
         }
     }
