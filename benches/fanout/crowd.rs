@@ -68,6 +68,8 @@ struct Client {
     pending: Vec<u8>,
     messages: u64,
     watch: Option<Watch>,
+    /// All messages, if they are kept.
+    kept: Option<Vec<Vec<u8>>>,
     lost: bool,
 }
 
@@ -143,8 +145,14 @@ impl Crowd {
         })
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.clients.len()
+    /// Keeps what is sent to one client from its beginning.
+    pub(crate) fn keep_messages(&mut self, client: usize) {
+        self.clients[client].kept = Some(Vec::new());
+    }
+
+    /// What was sent to it.
+    pub(crate) fn take_messages(&mut self, client: usize) -> Vec<Vec<u8>> {
+        self.clients[client].kept.take().unwrap_or_default()
     }
 
     /// Plays for a time, and tells what was seen in it.
@@ -175,7 +183,7 @@ impl Crowd {
         while self.turns < due {
             // A stride through the rooms: neighbours in time are not neighbours in a room.
             let at = (self.turns % all) as usize;
-            if (self.turns / all + at as u64) % self.read_every == 0 {
+            if (self.turns / all + at as u64).is_multiple_of(self.read_every) {
                 self.read(at);
             }
             self.speak(at);
@@ -264,7 +272,15 @@ impl Client {
         greet(peer, address, &stream, token, &mut pending)?;
         stream.set_nonblocking(true)?;
         let state = State::new(number);
-        Ok(Client { stream, state, pending, messages: number as u64, watch: None, lost: false })
+        Ok(Client {
+            stream,
+            state,
+            pending,
+            messages: number as u64,
+            watch: None,
+            kept: None,
+            lost: false,
+        })
     }
 
     fn lost(&mut self, seen: &mut Seen) {
@@ -285,6 +301,9 @@ impl Client {
         };
         while let Some((opcode, payload, length)) = split_frame(rest) {
             rest = &rest[length..];
+            if let Some(kept) = &mut self.kept {
+                kept.push(payload.to_vec());
+            }
             match self.state.hear(peer, opcode, payload) {
                 Heard::Frame(processed) => {
                     seen.frames += 1;

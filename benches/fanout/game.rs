@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
+
 use tickwire::game::{Cx, Game, Inputs, Leave, PlayerId, Refusal};
 use tickwire_protocol::table::Id;
 use tickwire_protocol::{Entity, Message, Table, World};
@@ -29,9 +31,17 @@ pub(crate) struct Steer {
     pub(crate) turn: i8,
 }
 
+/// What a room is made with.
+#[derive(Deserialize, Default)]
+pub(crate) struct Options {
+    /// Entities beside the players, which move as well.
+    npcs: u32,
+}
+
 /// The rules, at `HZ` ticks a second.
 pub(crate) struct Race<const HZ: u32> {
     racers: BTreeMap<PlayerId, Id<Racer>>,
+    npcs: Vec<Id<Racer>>,
     /// Sixteenths of a unit along x and y for each heading.
     steps: Vec<(i16, i16)>,
 }
@@ -45,30 +55,29 @@ impl<const HZ: u32> Game for Race<HZ> {
     type Command = ();
     type Reply = ();
     type Event = ();
-    type Options = ();
+    type Options = Options;
 
-    fn create((): (), _: &mut Cx<Self>) -> Result<Self, Refusal> {
+    fn create(options: Options, cx: &mut Cx<Self>) -> Result<Self, Refusal> {
         let step = |heading: u16| {
             let angle = f64::from(heading) / 256.0 * std::f64::consts::TAU;
             ((40.0 * angle.cos()).round() as i16, (40.0 * angle.sin()).round() as i16)
         };
-        Ok(Race { racers: BTreeMap::new(), steps: (0..256).map(step).collect() })
+        let npcs = (0..options.npcs).map(|npc| cx.world.racers.spawn(begin(npc))).collect();
+        Ok(Race { racers: BTreeMap::new(), npcs, steps: (0..256).map(step).collect() })
     }
 
     fn join(&mut self, cx: &mut Cx<Self>, player: PlayerId) -> Result<(), Refusal> {
-        let racer = Racer {
-            x: player.0.wrapping_mul(7919) as u16,
-            y: player.0.wrapping_mul(104_729) as u16,
-            heading: player.0.wrapping_mul(37) as u8,
-        };
-        self.racers.insert(player, cx.world.racers.spawn(racer));
+        self.racers.insert(player, cx.world.racers.spawn(begin(player.0)));
         Ok(())
     }
 
     fn step(&mut self, cx: &mut Cx<Self>, inputs: &Inputs<Steer>) {
-        for (player, id) in &self.racers {
-            let Some(racer) = cx.world.racers.get_mut(*id) else { continue };
-            racer.heading = racer.heading.wrapping_add_signed(inputs.of(*player).turn);
+        let tick = cx.tick.0 as i8;
+        let players = self.racers.iter().map(|(player, id)| (*id, inputs.of(*player).turn));
+        let npcs = self.npcs.iter().enumerate().map(|(at, id)| (*id, (tick ^ at as i8) % 9));
+        for (id, turn) in players.chain(npcs) {
+            let Some(racer) = cx.world.racers.get_mut(id) else { continue };
+            racer.heading = racer.heading.wrapping_add_signed(turn);
             let (x, y) = self.steps[usize::from(racer.heading)];
             racer.x = racer.x.wrapping_add_signed(x);
             racer.y = racer.y.wrapping_add_signed(y);
@@ -79,5 +88,14 @@ impl<const HZ: u32> Game for Race<HZ> {
         if let Some(id) = self.racers.remove(&player) {
             cx.world.racers.despawn(id);
         }
+    }
+}
+
+/// Where the player with a number begins.
+fn begin(number: u32) -> Racer {
+    Racer {
+        x: number.wrapping_mul(7919) as u16,
+        y: number.wrapping_mul(104_729) as u16,
+        heading: number.wrapping_mul(37) as u8,
     }
 }

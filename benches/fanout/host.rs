@@ -18,23 +18,23 @@ use super::game::Race;
 use super::machine::raise_file_limit;
 
 /// Serves rooms of `players` at `hz` on the cores that it was started on.
-pub(crate) fn serve(players: usize, hz: u32, workers: usize) -> io::Result<()> {
+pub(crate) fn serve(players: usize, hz: u32, workers: usize, npcs: u32) -> io::Result<()> {
     raise_file_limit()?;
     let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         match hz {
-            1 => run::<Race<1>>(players, workers).await,
-            10 => run::<Race<10>>(players, workers).await,
-            20 => run::<Race<20>>(players, workers).await,
-            30 => run::<Race<30>>(players, workers).await,
-            60 => run::<Race<60>>(players, workers).await,
-            120 => run::<Race<120>>(players, workers).await,
+            1 => run::<Race<1>>(players, workers, npcs).await,
+            10 => run::<Race<10>>(players, workers, npcs).await,
+            20 => run::<Race<20>>(players, workers, npcs).await,
+            30 => run::<Race<30>>(players, workers, npcs).await,
+            60 => run::<Race<60>>(players, workers, npcs).await,
+            120 => run::<Race<120>>(players, workers, npcs).await,
             _ => Err(io::Error::other("the rates are 1, 10, 20, 30, 60 and 120")),
         }
     })
 }
 
-async fn run<G: Game>(players: usize, workers: usize) -> io::Result<()> {
+async fn run<G: Game>(players: usize, workers: usize, npcs: u32) -> io::Result<()> {
     let config = Config {
         listen: ([127, 0, 0, 1], 0).into(),
         workers,
@@ -61,7 +61,7 @@ async fn run<G: Game>(players: usize, workers: usize) -> io::Result<()> {
         .run_until(async move {
             while let Some(order) = inbox.recv().await {
                 match order.as_str() {
-                    "room" => println!("{}", room(&handle, G::NAME, players).await.join(" ")),
+                    "room" => println!("{}", room(&handle, G::NAME, players, npcs).await.join(" ")),
                     "late" => {
                         let late = handle.lateness().await;
                         let us = |share| late.quantile(share).as_micros();
@@ -76,8 +76,9 @@ async fn run<G: Game>(players: usize, workers: usize) -> io::Result<()> {
 }
 
 /// The tokens of a new room's seats.
-async fn room(handle: &Handle, game: &str, players: usize) -> Vec<String> {
-    let Ok(room) = handle.create_room(game, ().into(), false).await else { return Vec::new() };
+async fn room(handle: &Handle, game: &str, players: usize, npcs: u32) -> Vec<String> {
+    let options = serde_json::json!({ "npcs": npcs });
+    let Ok(room) = handle.create_room(game, options, false).await else { return Vec::new() };
     let mut tokens = Vec::new();
     for _ in 0..players {
         let wish = Wish { place: Place::Room(room), name: String::new() };

@@ -1,64 +1,65 @@
-//! The fan-out: what a client-frame costs.
+//! The fan-out: what it costs to tell everybody in a room what everybody does.
+//!
+//! `cargo bench --bench fanout` measures, in turns and on the same work, *the
+//! ceiling* (a bare epoll loop: what the kernel alone takes), Tickwire, and where
+//! Node is there `ws`, Socket.IO and Colyseus; and prints a table. Servers run on
+//! core 0, the load on core 1. Options after `--`:
+//!
+//! ```text
+//!   --quick          one short round of the least of it
+//!   --rounds N       rounds of each setting (5)
+//!   --hz 20,60       tick rates
+//!   --players 8,50   players of a room
+//!   --peers ws,…     what to compare with: ws, socketio, colyseus, none
+//!   --parts a,b      of: check, fanout, peers, load, capacity, memory, workers, growth
+//!   --out FILE       the results as JSON, for `benches/fanout/plot.py`
+//! ```
+//!
+//! How it measures: docs/PERFORMANCE.md.
 
-#![cfg_attr(not(target_os = "linux"), allow(unused))]
-
+#[cfg(target_os = "linux")]
 mod ceiling;
+#[cfg(target_os = "linux")]
 mod crowd;
+#[cfg(target_os = "linux")]
 mod dialect;
+#[cfg(target_os = "linux")]
 mod game;
+#[cfg(target_os = "linux")]
 mod host;
+#[cfg(target_os = "linux")]
 mod machine;
+#[cfg(target_os = "linux")]
 mod measure;
+#[cfg(target_os = "linux")]
+mod parts;
+#[cfg(target_os = "linux")]
+mod rows;
+#[cfg(target_os = "linux")]
 mod server;
+#[cfg(target_os = "linux")]
+mod verify;
 
-use std::io;
-use std::time::Duration;
+#[cfg(not(target_os = "linux"))]
+fn main() {
+    println!("skipped: the fan-out is measured on Linux");
+}
 
-fn main() -> io::Result<()> {
+#[cfg(target_os = "linux")]
+fn main() -> std::io::Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
-    let number = |word: &str| word.parse::<usize>().map_err(io::Error::other);
+    let number = |word: &str| word.parse::<usize>().map_err(std::io::Error::other);
     match words[..] {
-        ["serve", "ceiling", players, hz, _] => {
+        ["serve", "ceiling", players, hz, ..] => {
             ceiling::serve(number(players)?, number(hz)? as u32)
         }
-        ["serve", "tickwire", players, hz, workers] => {
-            host::serve(number(players)?, number(hz)? as u32, number(workers)?)
-        }
-        ["probe", peer, play, players, clients, hz, secs, ..] => {
-            machine::raise_file_limit()?;
-            let setting = measure::Setting {
-                peer: server::Peer::named(peer).unwrap(),
-                play: if play == "held" { crowd::Play::Held } else { crowd::Play::EveryTick },
-                players: number(players)?,
-                clients: number(clients)?,
-                hz: number(hz)? as u32,
-                workers: 1,
-            };
-            let time = measure::Time {
-                warm: Duration::from_millis(700),
-                window: Duration::from_millis((secs.parse::<f64>().unwrap() * 1000.0) as u64),
-            };
-            let s = measure::measure(&setting, time)?;
-            println!(
-                "{peer:9} {play} {players}x{clients}@{hz}: cpu {:.2} us, user {:.0}%, load {:.2}, bytes {:.1}, mem {:.1} KiB, p50 {:.2} p99 {:.2} ms, echo {:.2}/{:.2}, delivered {:.3}, lost {}, gen cpu {:.2}, behind {:?}, late {:?}",
-                s.cpu_us(),
-                s.cpu.user_share() * 100.0,
-                s.load(),
-                s.bytes(),
-                s.memory / 1024.0,
-                measure::quantile_ms(&s.seen.intervals, 0.5),
-                measure::quantile_ms(&s.seen.intervals, 0.99),
-                measure::quantile_ms(&s.seen.echoes, 0.5),
-                measure::quantile_ms(&s.seen.echoes, 0.99),
-                s.delivered(),
-                s.seen.lost,
-                s.seen.cpu.as_secs_f64() / s.seen.took.as_secs_f64(),
-                s.seen.behind,
-                s.late
-            );
-            Ok(())
-        }
-        _ => Ok(()),
+        ["serve", "tickwire", players, hz, workers, npcs] => host::serve(
+            number(players)?,
+            number(hz)? as u32,
+            number(workers)?,
+            number(npcs)? as u32,
+        ),
+        _ => parts::run(&words),
     }
 }

@@ -19,6 +19,15 @@ pub(crate) struct Setting {
     pub(crate) clients: usize,
     pub(crate) hz: u32,
     pub(crate) workers: usize,
+    /// Entities of a room that are nobody's; of Tickwire.
+    pub(crate) npcs: u32,
+}
+
+impl Setting {
+    /// All that is usual.
+    pub(crate) fn of(peer: Peer, players: usize, clients: usize, hz: u32) -> Setting {
+        Setting { peer, play: Play::EveryTick, players, clients, hz, workers: 1, npcs: 0 }
+    }
 }
 
 /// How long.
@@ -105,8 +114,8 @@ pub(crate) fn measure(setting: &Setting, time: Time) -> io::Result<Sample> {
 }
 
 fn once(setting: &Setting, time: Time) -> io::Result<Sample> {
-    let Setting { peer, play, players, clients, hz, workers } = *setting;
-    let mut server = Server::start(peer, players, hz, workers)?;
+    let Setting { peer, play, players, clients, hz, .. } = *setting;
+    let mut server = Server::start(setting)?;
     let empty = server.resident()?;
     let mut crowd = Crowd::join(&mut server, peer, play, clients, players, hz)?;
     crowd.play(time.warm)?;
@@ -115,7 +124,7 @@ fn once(setting: &Setting, time: Time) -> io::Result<Sample> {
     let cpu = server.cpu()?.since(before);
     let memory = server.resident()?.saturating_sub(empty) as f64 / clients as f64;
     let late = if peer == Peer::Tickwire { lateness(&mut server)? } else { None };
-    Ok(Sample { seen, cpu, clients: crowd.len(), hz, memory, late })
+    Ok(Sample { seen, cpu, clients, hz, memory, late })
 }
 
 fn lateness(server: &mut Server) -> io::Result<Option<(u64, u64)>> {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use super::machine::{Cpu, LOAD_CORE, SERVER_CORE, pin, resident};
+use super::measure::Setting;
 
 /// Who is compared.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -63,10 +64,10 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts a server for rooms of `players` at `hz`; with more than one worker it
-    /// has all cores.
-    pub(crate) fn start(peer: Peer, players: usize, hz: u32, workers: usize) -> io::Result<Server> {
-        let (players, hz) = (players.to_string(), hz.to_string());
+    /// Starts a server; with more than one worker it has all cores.
+    pub(crate) fn start(setting: &Setting) -> io::Result<Server> {
+        let Setting { peer, workers, .. } = *setting;
+        let (players, hz) = (setting.players.to_string(), setting.hz.to_string());
         let mut command = if peer.in_node() {
             let mut command = Command::new("node");
             command.arg(node_folder().join(format!("{peer}.mjs"))).args([&players, &hz]);
@@ -74,7 +75,8 @@ impl Server {
             command
         } else {
             let mut command = Command::new(std::env::current_exe()?);
-            command.args(["serve", peer.name(), &players, &hz, &workers.to_string()]);
+            let (workers, npcs) = (workers.to_string(), setting.npcs.to_string());
+            command.args(["serve", peer.name(), &players, &hz, &workers, &npcs]);
             command
         };
         let cores = if workers > 1 { vec![SERVER_CORE, LOAD_CORE] } else { vec![SERVER_CORE] };
@@ -107,10 +109,6 @@ impl Server {
         let mut line = String::new();
         self.stdout.read_line(&mut line)?;
         Ok(line)
-    }
-
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
     }
 
     pub(crate) fn cpu(&self) -> io::Result<Cpu> {
