@@ -10,32 +10,25 @@
 
 #[path = "slow/client.rs"]
 mod client;
+#[path = "slow/clockwork.rs"]
+mod clockwork;
 #[path = "slow/game.rs"]
 mod game;
 
-use std::net::SocketAddr;
-use std::sync::mpsc;
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use allocation_counter::{AllocationInfo, measure};
 use client::Client;
+use clockwork::Clockwork;
 use game::{SEATS, Weather};
-use tickwire::config::Config;
 use tickwire::game::Game;
-use tickwire::net;
-use tickwire::server::{Handle, Place, Server, Wish};
 use tickwire_protocol::limits::CREDIT_MAX;
-use tokio::runtime::{Builder, Runtime};
-use tokio::sync::watch;
-use tokio::task::{LocalSet, spawn_local};
+use tokio::runtime::Builder;
 use tokio::time::timeout;
 
 const CLIENTS: usize = 200;
 /// One in ten stops.
 const STALLED_EVERY: usize = 10;
 const STALLED: usize = CLIENTS / STALLED_EVERY;
-const STEP: Duration = Duration::from_millis(1000 / Weather::TICK_HZ as u64);
 /// Steps before somebody stops: the history is full, and every buffer has its size.
 const WARM_STEPS: u32 = 300;
 /// Eight seconds in two halves, of which the first fills what can fill.
@@ -49,117 +42,6 @@ const OUTBOX_BYTES_MAX: u64 = 32 * 1024;
 const SHARED_BYTES_MAX: i64 = 32 * 1024;
 /// Fails a test that hangs; nothing else depends on it.
 const GUARD: Duration = Duration::from_secs(120);
-
-/// What the clients' thread asks of the server's.
-#[derive(Clone, Copy, PartialEq, Eq, Default)]
-struct Wanted {
-    /// Steps since the beginning.
-    steps: u32,
-    /// Parts of the test that are over.
-    parts: usize,
-}
-
-/// A server on its own thread, whose clock is turned by hand.
-struct Clockwork {
-    wanted: watch::Sender<Wanted>,
-    address: SocketAddr,
-    tokens: Vec<String>,
-    /// Ends with what the thread allocated in each part.
-    thread: JoinHandle<Vec<AllocationInfo>>,
-}
-
-impl Clockwork {
-    fn start(parts: usize) -> Clockwork {
-        let (wanted, turn) = watch::channel(Wanted::default());
-        let (ready, started) = mpsc::channel();
-        let thread = thread::spawn(move || serve(parts, turn, &ready));
-        let (address, tokens) = started.recv().unwrap();
-        Clockwork { wanted, address, tokens, thread }
-    }
-
-    fn step(&self) {
-        self.wanted.send_modify(|wanted| wanted.steps += 1);
-    }
-
-    fn part_is_over(&self) {
-        self.wanted.send_modify(|wanted| wanted.parts += 1);
-    }
-}
-
-/// The server's thread.
-fn serve(
-    parts: usize,
-    mut turn: watch::Receiver<Wanted>,
-    ready: &mpsc::Sender<(SocketAddr, Vec<String>)>,
-) -> Vec<AllocationInfo> {
-    let runtime = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-    let set = LocalSet::new();
-    // As long as it waits, the clock does not go by itself.
-    let (release, held) = mpsc::channel::<()>();
-    runtime.spawn_blocking(move || held.recv());
-    runtime.block_on(set.run_until(async {
-        let config = Config { workers: 1, ..Config::default() };
-        let local = Server::builder().game::<Weather>().config(config).local().unwrap();
-        let handle = local.handle();
-        spawn_local(local.run_until(std::future::pending()));
-        let listener = net::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
-        let address = listener.local_addr().unwrap();
-        let tokens = tokens(&handle).await;
-        spawn_local(async move {
-            loop {
-                let (stream, _) = listener.accept().await.unwrap();
-                net::accepted(&stream).unwrap();
-                let handle = handle.clone();
-                tokio::spawn(async move { handle.serve(stream).await });
-            }
-        });
-        ready.send((address, tokens)).unwrap();
-    }));
-    let mut done = 0;
-    let measured = (1..=parts)
-        .map(|part| measure(|| conduct(&runtime, &set, &mut turn, &mut done, part)))
-        .collect();
-    drop(release);
-    measured
-}
-
-/// A seat for each client.
-async fn tokens(handle: &Handle) -> Vec<String> {
-    let mut tokens = Vec::new();
-    for _ in 0..CLIENTS / SEATS {
-        let room = handle.create_room(Weather::NAME, ().into(), false).await.unwrap();
-        for _ in 0..SEATS {
-            let wish = Wish { place: Place::Room(room), name: String::new() };
-            tokens.push(handle.join(wish).await.unwrap().token);
-        }
-    }
-    tokens
-}
-
-/// Turns the clock as far as it is wanted, until a part is over.
-fn conduct(
-    runtime: &Runtime,
-    set: &LocalSet,
-    turn: &mut watch::Receiver<Wanted>,
-    done: &mut u32,
-    part: usize,
-) {
-    runtime.block_on(set.run_until(async {
-        loop {
-            let wanted = *turn.borrow_and_update();
-            while *done < wanted.steps {
-                *done += 1;
-                // In quarters: rooms are due at different times, and none is late.
-                for _ in 0..4 {
-                    tokio::time::advance(STEP / 4).await;
-                }
-            }
-            if wanted.parts >= part || turn.changed().await.is_err() {
-                return;
-            }
-        }
-    }));
-}
 
 /// All clients and what they have seen.
 struct Crowd {
@@ -220,7 +102,7 @@ impl Crowd {
 #[test]
 fn clients_that_stop_reading_cost_a_constant_and_nobody_else_can_tell() {
     // To join, warm up, stall in two halves, resume.
-    let server = Clockwork::start(4);
+    let server = Clockwork::start::<Weather>(4, CLIENTS / SEATS, SEATS);
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let server = runtime.block_on(async {
         let play = async {

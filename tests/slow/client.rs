@@ -82,12 +82,20 @@ impl Client {
         }
     }
 
+    /// Bytes of the last frame, without the WebSocket's.
+    #[allow(dead_code, reason = "not every test asks")]
+    pub(crate) fn frame_bytes(&self) -> usize {
+        self.payload.len()
+    }
+
     /// Says that the last frame is applied.
+    #[allow(dead_code, reason = "not every test only acknowledges")]
     pub(crate) async fn ack(&mut self) -> io::Result<()> {
         self.say(&ClientMessage::Input(Inputs::ack(self.tick))).await
     }
 
-    async fn say(&mut self, message: &ClientMessage<'_>) -> io::Result<()> {
+    /// Sends a message.
+    pub(crate) async fn say(&mut self, message: &ClientMessage<'_>) -> io::Result<()> {
         let mut bytes = Vec::new();
         message.write(&mut bytes);
         // A mask of zeros is a mask.
