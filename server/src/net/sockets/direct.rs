@@ -20,6 +20,9 @@ pub(super) struct Socket {
     stream: TcpStream,
     /// A read may find something.
     pub(super) readable: Cell<bool>,
+    /// A write may find room: not from when the kernel was full until it says
+    /// otherwise, which it does when there is more room than for a few bytes.
+    pub(super) writable: Cell<bool>,
     /// The peer will send nothing more: reads go on until they say so.
     pub(super) closed: Cell<bool>,
     pub(super) reader: RefCell<Option<Waker>>,
@@ -51,6 +54,7 @@ impl Direct {
         Direct(Rc::new(Socket {
             stream,
             readable: Cell::new(true),
+            writable: Cell::new(true),
             closed: Cell::new(false),
             reader: RefCell::default(),
             writer: RefCell::default(),
@@ -113,17 +117,16 @@ impl DirectWrite {
         cx: &mut Context<'_>,
         write: impl Fn(&TcpStream, SendFlags) -> rustix::io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
-        loop {
+        while self.0.writable.get() {
             match write(&self.0.stream, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
                 Ok(count) => return Poll::Ready(Ok(count)),
                 Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => {
-                    wait(&self.0.writer, cx);
-                    return Poll::Pending;
-                }
+                Err(Errno::AGAIN) => self.0.writable.set(false),
                 Err(error) => return Poll::Ready(Err(error.into())),
             }
         }
+        wait(&self.0.writer, cx);
+        Poll::Pending
     }
 }
 

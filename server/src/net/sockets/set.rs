@@ -202,8 +202,11 @@ impl Sockets {
         if flags.intersects(gone) {
             socket.closed.set(true);
         }
-        let writer = flags.intersects(EventFlags::OUT | gone).then(|| socket.writer.take());
-        let writer = writer.flatten();
+        let writes = flags.intersects(EventFlags::OUT | gone);
+        if writes {
+            socket.writable.set(true);
+        }
+        let writer = writes.then(|| socket.writer.take()).flatten();
         match owner {
             Some(owner) if reads || writer.is_some() => owner.ready(),
             Some(_) => {}
