@@ -104,9 +104,12 @@ impl Host {
         upkeep.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut meter = BusyMeter::new();
         let clock = self.common.clock;
+        if !alarm.is_precise() {
+            // A clock that a simulation turns might not end a pause.
+            self.sockets.ring_always();
+        }
         loop {
             let step = self.plan.borrow().peek().map(|Reverse((deadline, _))| *deadline);
-            // A clock that a simulation turns might not end the pause.
             let pauses = alarm.is_precise() && self.sockets.busy();
             let look = pauses.then(|| self.looked.get().after(LOOK_PAUSE));
             let next = step.into_iter().chain(look).min();

@@ -41,6 +41,8 @@ struct Set {
     events: RefCell<Vec<Event>>,
     /// The last look found something.
     busy: Cell<bool>,
+    /// The bell stays armed.
+    always: Cell<bool>,
 }
 
 struct Kernel {
@@ -178,7 +180,7 @@ impl Sockets {
         }
         self.0.events.replace(events);
         self.0.busy.set(any);
-        if any {
+        if any && !self.0.always.get() {
             // Who looks again by itself soon needs no bell.
             let _ = kernel.arm(false);
         }
@@ -215,6 +217,11 @@ impl Sockets {
                 reader.into_iter().chain(writer).for_each(Waker::wake);
             }
         }
+    }
+
+    /// Has the bell ring for all that comes, for who never looks by itself.
+    pub(crate) fn ring_always(&self) {
+        self.0.always.set(true);
     }
 
     /// Whether the last look found something: then there may soon be more.
