@@ -8,7 +8,7 @@ use super::bucket::Rate;
 /// Bytes of one socket read at least. Inputs are tens of bytes, several fit.
 pub(super) const READ_BYTES: usize = 2048;
 /// Bytes of a message that is put together in one piece rather than gathered by the
-/// kernel: measured, see `docs/PERFORMANCE.md`.
+/// kernel.
 pub(super) const COPY_BYTES_MAX: usize = 4096;
 /// Read buffers that grew beyond this are given back after the frame.
 pub(super) const KEEP_BYTES_MAX: usize = 64 * 1024;
