@@ -11,6 +11,7 @@
 //!
 //! `TICKWIRE_SEED=n cargo test --test convergence` tells one story again.
 
+mod dice;
 #[path = "convergence/game.rs"]
 mod game;
 #[path = "convergence/wire.rs"]
@@ -22,6 +23,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use dice::Dice;
 use game::{News, Order, Press, SHARED_SCOPES, Snapshot, Storm, snapshot};
 use tickwire::game::{To, schema_of};
 use tickwire::room::{AnyRoom, Joined, Room, RoomConfig, RoomId, RoomState, SeatId};
@@ -42,26 +44,6 @@ const TICK_MICROS: u64 = 50_000;
 /// Links and clients do something this many times a tick.
 const SLICES: u64 = 5;
 const CLIENTS: usize = 4;
-
-/// splitmix64, so that a seed tells the same story everywhere.
-#[derive(Debug)]
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ z >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ z >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ z >> 31
-    }
-    fn below(&mut self, n: u64) -> u64 {
-        self.roll() % n
-    }
-    fn chance(&mut self, in_thousand: u64) -> bool {
-        self.below(1000) < in_thousand
-    }
-}
 
 /// What the room had at a tick.
 struct Past {

@@ -6,9 +6,12 @@
 //! lose frames and resume, begin and cease to watch scopes, ask for everything.
 //! `TICKWIRE_SEED=n cargo test --test mirror` tells one story again.
 
+mod dice;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use dice::Dice;
 use tickwire::world::{Baseline, Ledger};
 use tickwire_protocol::client::mirror::{Mirror, Typed, What};
 use tickwire_protocol::codec::Reader;
@@ -111,36 +114,20 @@ struct Space {
     marks: Table<Mark>,
 }
 
-/// splitmix64, so that a seed tells the same story everywhere.
-struct Dice(u64);
-
 impl Dice {
-    fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ z >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ z >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ z >> 31
-    }
-    fn below(&mut self, n: u64) -> u64 {
-        self.roll() % n
-    }
-    fn chance(&mut self, percent: u64) -> bool {
-        self.below(100) < percent
-    }
     fn float(&mut self, from: f32, to: f32) -> f32 {
         from + (self.below(1 << 20) as f32 / (1 << 20) as f32) * (to - from)
     }
     fn text(&mut self) -> String {
         const WORDS: [&str; 6] = ["", "Ada", "Grace", "Žofie", "the quick brown fox", "𝄞"];
         let mut text = WORDS[self.below(6) as usize].to_owned();
-        if self.chance(30) {
+        if self.chance(300) {
             text.push_str(&self.below(100).to_string());
         }
         text
     }
     fn id<T>(&mut self) -> Id<T> {
-        if self.chance(30) {
+        if self.chance(300) {
             Id::NONE
         } else {
             Id::new(self.below(40) as u32, 1 + self.below(9) as u32)
@@ -211,7 +198,7 @@ fn edit(ship: &mut Ship, dice: &mut Dice) {
         8 => ship.badge = Blob((0..dice.below(17)).map(|_| dice.roll() as u8).collect()),
         9 | 10 => ship.mood = mood(dice),
         11 => ship.target = dice.id(),
-        12 => ship.beacon = if dice.chance(50) { Some(dice.id()) } else { None },
+        12 => ship.beacon = if dice.chance(500) { Some(dice.id()) } else { None },
         13 => ship.cargo.push(item(dice)),
         14 => ship.cargo.truncate(dice.below(4) as usize),
         15 => {
@@ -221,12 +208,12 @@ fn edit(ship: &mut Ship, dice: &mut Dice) {
         }
         16 => ship.shields = (0..dice.below(6)).map(|_| dice.float(-0.5, 1.5)).collect(),
         17 => ship.notes = (0..dice.below(5)).map(|_| dice.text()).collect(),
-        18 => ship.slots[dice.below(3) as usize] = dice.chance(60).then(|| dice.roll() as u16),
+        18 => ship.slots[dice.below(3) as usize] = dice.chance(600).then(|| dice.roll() as u16),
         19 => ship.odometer = dice.roll() as u16,
         20 => ship.heading += dice.float(-3.0, 3.0),
         21 => ship.wealth.gold = wide(dice) as u128,
         22 => ship.wealth.balance = wide(dice),
-        23 => ship.wealth.last = dice.chance(60).then(|| wide(dice)),
+        23 => ship.wealth.last = dice.chance(600).then(|| wide(dice)),
         _ => ship.place = Place { x: dice.float(-99.0, 99.0), y: dice.float(-99.0, 99.0) },
     }
 }
@@ -234,21 +221,21 @@ fn edit(ship: &mut Ship, dice: &mut Dice) {
 /// One step of the game.
 fn step(space: &mut Space, dice: &mut Dice) {
     let scope = |dice: &mut Dice| Scope([0, 0, 1, 2, 9][dice.below(5) as usize]);
-    if space.ships.len() < 12 && dice.chance(40) {
+    if space.ships.len() < 12 && dice.chance(400) {
         let ship = ship(dice);
         space.ships.spawn_in(scope(dice), ship);
     }
-    if dice.chance(15) {
+    if dice.chance(150) {
         let at = [dice.float(0.0, 1000.0), dice.float(0.0, 1000.0)];
         space.beacons.spawn_in(scope(dice), Beacon { at, lit: true });
         space.marks.spawn_in(scope(dice), Mark {});
     }
     for id in space.ships.ids().collect::<Vec<_>>() {
-        if dice.chance(4) {
+        if dice.chance(40) {
             space.ships.despawn(id);
             continue;
         }
-        if dice.chance(6) {
+        if dice.chance(60) {
             let scope = scope(dice);
             space.ships.set_scope(id, scope);
         }
@@ -262,7 +249,7 @@ fn step(space: &mut Space, dice: &mut Dice) {
         if ship.place.x > 64.0 {
             ship.place.x -= 128.0;
         }
-        if dice.chance(20) {
+        if dice.chance(200) {
             edit(ship, dice);
         }
     }
@@ -275,7 +262,7 @@ fn step(space: &mut Space, dice: &mut Dice) {
         }
     }
     for id in space.marks.ids().collect::<Vec<_>>() {
-        if dice.chance(5) {
+        if dice.chance(50) {
             space.marks.despawn(id);
         }
     }
@@ -487,26 +474,26 @@ fn story(seed: u64) {
         step(&mut space, &mut dice);
         ledger.record(&mut space, Tick(tick));
         for (number, client) in clients.iter_mut().enumerate() {
-            if dice.chance(8) {
+            if dice.chance(80) {
                 let scope = Scope([0, 1, 2, 9][dice.below(4) as usize]);
                 match client.wants.iter().position(|&watched| watched == scope) {
                     Some(place) => drop(client.wants.remove(place)),
                     None => client.wants.push(scope),
                 }
             }
-            if dice.chance(3) {
+            if dice.chance(30) {
                 client.resume(&ledger);
             }
-            if dice.chance(2) {
+            if dice.chance(20) {
                 client.sent = None;
             }
             // Client 0 keeps up, the others get ever fewer frames; some stall.
-            if dice.chance(20 * number as u64) || (number == 3 && tick % 32 < 20) {
+            if dice.chance(200 * number as u64) || (number == 3 && tick % 32 < 20) {
                 continue;
             }
-            let predict = dice.chance(75);
+            let predict = dice.chance(750);
             let bytes = client.frame(&mut ledger, predict);
-            if dice.chance(2) {
+            if dice.chance(20) {
                 // Lost on the way, with the connection.
                 client.resume(&ledger);
                 continue;

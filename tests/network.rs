@@ -17,7 +17,6 @@
 
 #[path = "network/bot.rs"]
 mod bot;
-#[path = "network/dice.rs"]
 mod dice;
 #[path = "network/game.rs"]
 mod game;

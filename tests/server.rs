@@ -3,16 +3,17 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod play;
+#[path = "server/tls.rs"]
+mod tls;
 mod wire;
 
 use std::future::poll_fn;
-use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use play::*;
 use serde_json::json;
-use tickwire::config::{Config, TlsFiles};
+use tickwire::config::Config;
 use tickwire::room::RoomId;
 use tickwire::server::{JoinRefused, Place, Server, StartError, Wish};
 use tickwire::token::{Signer, unix_seconds};
@@ -20,11 +21,6 @@ use tickwire_protocol::close::CloseReason;
 use tickwire_protocol::message::{ClientMessage, ServerMessage};
 use tickwire_protocol::token::{Token, TokenKind};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
-use tokio_rustls::rustls::pki_types::CertificateDer;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use wire::{BINARY, CLOSE, TEXT, frame, guard};
 
 #[tokio::test]
@@ -376,65 +372,6 @@ async fn a_bad_set_of_games_does_not_start() {
     let taken = Server::builder().config(taken).bind().await;
     assert!(matches!(taken, Err(StartError::Listen { .. })), "{taken:?}");
     server.stop().await;
-}
-
-/// A client that trusts the certificate of these tests.
-async fn tls(server: &Running) -> TlsStream<TcpStream> {
-    let certificate = CertificateDer::from_pem_file("tests/tls/chain.pem").unwrap();
-    let mut roots = RootCertStore::empty();
-    roots.add(certificate).unwrap();
-    let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-    let stream = TcpStream::connect(server.address).await.unwrap();
-    let name = "localhost".try_into().unwrap();
-    guard(TlsConnector::from(Arc::new(config)).connect(name, stream)).await.unwrap()
-}
-
-#[tokio::test]
-async fn a_player_comes_over_tls() {
-    let files =
-        TlsFiles { certificates: "tests/tls/chain.pem".into(), key: "tests/tls/key.pem".into() };
-    let drain = Duration::from_secs(30);
-    let server = Running::start(Config { tls: Some(files), drain, ..config() }).await;
-    let ticket = server.handle.join(any_room()).await.unwrap();
-    let mut player = Player::over(tls(&server).await, &ticket.token).await;
-    player.welcome().await;
-    for _ in 0..20 {
-        player.next_frame().await;
-    }
-    let mut silent = server.raw().await;
-    silent.send(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await;
-    assert!(!silent.read_to_end().await.starts_with(b"HTTP"), "nothing without TLS");
-    let done = server.begin_to_stop();
-    assert_eq!(player.ending().await, CloseReason::Restart);
-    guard(done).await.unwrap();
-}
-
-#[tokio::test]
-async fn a_handshake_of_tls_takes_a_place() {
-    let files =
-        TlsFiles { certificates: "tests/tls/chain.pem".into(), key: "tests/tls/key.pem".into() };
-    let config = Config { tls: Some(files), connections_max: 1, ..config() };
-    let server = Running::start(config).await;
-    let _silent = server.raw().await;
-    guard(until(|| server.handle.connections() == 1)).await;
-    assert_eq!(server.raw().await.read_to_end().await, b"");
-    assert_eq!(server.handle.metrics().await.front.no_place, 1);
-    server.stop().await;
-}
-
-#[tokio::test]
-async fn a_certificate_that_cannot_be_used_is_named() {
-    let files = |certificates: &str, key: &str| {
-        Some(TlsFiles { certificates: certificates.into(), key: key.into() })
-    };
-    for (tls, named) in [
-        (files("tests/tls/none.pem", "tests/tls/key.pem"), "tests/tls/none.pem: "),
-        (files("tests/tls/key.pem", "tests/tls/key.pem"), "tests/tls/key.pem: no certificate"),
-        (files("tests/tls/chain.pem", "tests/tls/chain.pem"), "tests/tls/chain.pem: "),
-    ] {
-        let error = Server::builder().config(Config { tls, ..config() }).bind().await.unwrap_err();
-        assert!(error.to_string().contains(named), "{error}");
-    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -414,3 +414,6 @@ impl<G: Game> Cx<G> {
         self.ends = true;
     }
 }
+
+#[cfg(test)]
+mod tests;

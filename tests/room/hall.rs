@@ -1,4 +1,4 @@
-//! A small game, its room, and peers that speak to it in memory.
+//! A room, and peers that speak to it in memory.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tickwire::game::{Class, Cx, Game, Inputs, Leave, PlayerId, Presence, Refusal, To, schema_of};
+use tickwire::game::schema_of;
 use tickwire::room::{AnyRoom, Joined, Link, Room, RoomConfig, RoomId, RoomState, SeatId, Sent};
 use tickwire_protocol::client::Mirror;
 use tickwire_protocol::close::CloseReason;
@@ -14,178 +14,9 @@ use tickwire_protocol::codec::Reader;
 use tickwire_protocol::frame::{Frame, Header};
 use tickwire_protocol::message::{ClientMessage, Hello, Inputs as Batch, ServerMessage, VERSION};
 use tickwire_protocol::token::Token;
-use tickwire_protocol::{Entity, Id, Message, Scope, Table, Tick, Time, World};
+use tickwire_protocol::{Message, Tick, Time};
 
-#[derive(Entity, Clone, PartialEq, Debug)]
-pub(crate) struct Dot {
-    #[net(min = -512, max = 512, step = 0.125, motion)]
-    pub(crate) x: f32,
-    pub(crate) owner: u32,
-}
-
-#[derive(Entity, Clone, PartialEq, Debug)]
-pub(crate) struct Secret {
-    pub(crate) owner: u32,
-}
-
-#[derive(Entity, Clone, PartialEq, Debug)]
-pub(crate) struct Wall {
-    #[net(max_bytes = 4096)]
-    pub(crate) text: String,
-}
-
-#[derive(World, Debug)]
-pub(crate) struct Board {
-    pub(crate) dots: Table<Dot>,
-    pub(crate) secrets: Table<Secret>,
-    pub(crate) walls: Table<Wall>,
-}
-
-#[derive(Message, Clone, PartialEq, Debug, Default)]
-pub(crate) struct Push {
-    pub(crate) by: i8,
-}
-
-#[derive(Message, Clone, PartialEq, Debug)]
-pub(crate) enum Wish {
-    /// Answered with the same number.
-    Echo(u32),
-    /// Refused.
-    No,
-    /// So many events of so many bytes, to the room.
-    Shout {
-        events: u16,
-        bytes: u16,
-        reliable: bool,
-    },
-    /// Puts up so many walls of 4 KB each.
-    Build(u16),
-    /// Removes a player.
-    Kick(u32),
-    /// Ends the room.
-    End,
-    Lock,
-    /// Sets how many seats there are.
-    Seats(u16),
-    /// The player who asks goes by another name.
-    Rename(String),
-}
-
-#[derive(Message, Clone, PartialEq, Debug)]
-pub(crate) struct Noise {
-    pub(crate) number: u32,
-    #[net(max_bytes = 4096)]
-    pub(crate) text: String,
-}
-
-/// The answer to a wish.
-#[derive(Message, Clone, PartialEq, Debug)]
-pub(crate) struct Granted(u32);
-
-/// What the game was told.
-pub(crate) type Diary = Vec<String>;
-
-pub(crate) struct Dots {
-    dots: Vec<(PlayerId, Id<Dot>)>,
-    noises: u32,
-    pub(crate) diary: Diary,
-    /// The controls of the last step.
-    pub(crate) pushes: Vec<i8>,
-}
-
-impl Game for Dots {
-    const NAME: &'static str = "dots";
-    const TICK_HZ: u32 = 20;
-    const SEATS_MAX: usize = 64;
-    type World = Board;
-    type Input = Push;
-    type Command = Wish;
-    type Reply = Granted;
-    type Event = Noise;
-    type Options = ();
-
-    fn create(_: (), cx: &mut Cx<Self>) -> Result<Self, Refusal> {
-        for n in 0..4 {
-            cx.world.dots.spawn(Dot { x: n as f32, owner: 0 });
-        }
-        Ok(Dots { dots: Vec::new(), noises: 0, diary: Diary::new(), pushes: Vec::new() })
-    }
-
-    fn join(&mut self, cx: &mut Cx<Self>, player: PlayerId) -> Result<(), Refusal> {
-        let seat = cx.player(player).expect("joins");
-        if seat.name == "Eve" {
-            return Err(Refusal::new(100, "not you"));
-        }
-        let private = seat.private;
-        cx.world.secrets.spawn_in(private, Secret { owner: player.0 });
-        let dot = cx.world.dots.spawn(Dot { x: 0.0, owner: player.0 });
-        self.dots.push((player, dot));
-        self.diary.push(format!("join {}", player.0));
-        Ok(())
-    }
-
-    fn step(&mut self, cx: &mut Cx<Self>, inputs: &Inputs<Push>) {
-        self.pushes.clear();
-        self.pushes.extend(inputs.iter().map(|(_, push)| push.by));
-        for (player, dot) in &self.dots {
-            let by = inputs.of(*player).by;
-            if let Some(dot) = cx.world.dots.get_mut(*dot) {
-                dot.x = (dot.x + 0.25 + f32::from(by)) % 500.0;
-            }
-        }
-    }
-
-    fn leave(&mut self, cx: &mut Cx<Self>, player: PlayerId, why: Leave) {
-        self.diary.push(format!("leave {} {why:?}", player.0));
-        self.dots.retain(|(whose, dot)| {
-            let stays = *whose != player;
-            if !stays {
-                cx.world.dots.despawn(*dot);
-            }
-            stays
-        });
-    }
-
-    fn presence(&mut self, _: &mut Cx<Self>, player: PlayerId, presence: Presence) {
-        self.diary.push(format!("{presence:?} {}", player.0));
-    }
-
-    fn command(
-        &mut self,
-        cx: &mut Cx<Self>,
-        player: PlayerId,
-        wish: Wish,
-    ) -> Result<Granted, Refusal> {
-        match wish {
-            Wish::Echo(number) => return Ok(Granted(number)),
-            Wish::No => return Err(Refusal::new(100, "no")),
-            Wish::Shout { events, bytes, reliable } => {
-                for _ in 0..events {
-                    let text = "x".repeat(bytes.into());
-                    let noise = Noise { number: self.noises, text };
-                    self.noises += 1;
-                    let class = if reliable { Class::Reliable } else { Class::Transient };
-                    cx.events.emit_to(To::Scope(Scope::ROOM), class, noise);
-                }
-            }
-            Wish::Build(walls) => {
-                for wall in 0..walls {
-                    cx.world.walls.spawn(Wall { text: format!("{wall:04096}") });
-                }
-            }
-            Wish::Kick(player) => cx.remove(PlayerId(player)),
-            Wish::End => cx.end(),
-            Wish::Lock => cx.listing.locked = true,
-            Wish::Seats(count) => cx.listing.seats_max = count.into(),
-            Wish::Rename(name) => drop(cx.rename(player, &name)),
-        }
-        Ok(Granted(0))
-    }
-
-    fn dispose(&mut self, _: &mut Cx<Self>) {
-        self.diary.push("dispose".into());
-    }
-}
+use crate::dots::{Dots, Noise, Push, Wish};
 
 /// What a link has taken, and how it behaves.
 #[derive(Debug, Default)]
@@ -210,7 +41,8 @@ impl Taken {
     }
 }
 
-struct End(Rc<RefCell<Taken>>);
+/// A room's end of a link.
+pub(crate) struct End(pub(crate) Rc<RefCell<Taken>>);
 
 impl Link for End {
     fn send(&mut self, own: &[u8], shared: &[Bytes]) -> Sent {
@@ -387,9 +219,19 @@ impl Hall {
 
     /// Comes back with what the last connection of `peer` left.
     pub(crate) fn resume(&mut self, seat: u128, peer: Peer) -> Result<Peer, CloseReason> {
+        self.resume_over(&Rc::default(), seat, peer)
+    }
+
+    /// The same, over this link.
+    pub(crate) fn resume_over(
+        &mut self,
+        link: &Rc<RefCell<Taken>>,
+        seat: u128,
+        peer: Peer,
+    ) -> Result<Peer, CloseReason> {
         let serial = peer.token.expect("was welcomed").serial;
         let hello = Hello { applied: peer.mirror.tick(), ..Hall::hello() };
-        let mut new = self.connect(seat, Some(serial), hello, &Rc::default())?;
+        let mut new = self.connect(seat, Some(serial), hello, link)?;
         if new.baseline.is_some() {
             new.mirror = peer.mirror;
             new.mirror.resume();
@@ -460,4 +302,20 @@ impl Hall {
 pub(crate) fn header(message: &[u8]) -> Option<Header> {
     let mut r = Reader::new(message);
     (r.u8() == Ok(0)).then(|| Frame::read(r).expect("a frame").header)
+}
+
+/// A hall with the usual settings.
+pub(crate) fn hall() -> Hall {
+    Hall::new(config())
+}
+
+/// A link that takes one message, and then no more.
+pub(crate) fn clogged() -> Rc<RefCell<Taken>> {
+    Rc::new(RefCell::new(Taken { clogged: true, ..Taken::default() }))
+}
+
+/// The link takes everything again.
+pub(crate) fn unclog(hall: &mut Hall, peer: &Peer) {
+    peer.link.borrow_mut().unclog();
+    hall.room.writable(peer.joined, hall.now);
 }

@@ -1,5 +1,7 @@
 //! Chance that tells the same story for the same seed everywhere.
 
+#![allow(dead_code, reason = "each test binary uses the part that it needs")]
+
 use std::time::Duration;
 
 /// Steele, Lea and Flood's SplitMix64.
