@@ -4,6 +4,7 @@
 //! that is late takes at most [`CATCH_UP_MAX`] steps in a row without a pause;
 //! then its deadlines start anew from now, and the time between is lost.
 
+use std::cell::Cell;
 use std::io;
 use std::time::Duration;
 
@@ -60,6 +61,21 @@ impl Nanos {
 
     pub(crate) fn since(self, earlier: Nanos) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// Gives each room that comes a phase of its own.
+#[derive(Debug, Default)]
+pub(crate) struct Phases(Cell<u32>);
+
+impl Phases {
+    /// A multiple of this (the golden section of 2^32) spreads any number of rooms.
+    const STEP: u32 = 2_654_435_769;
+
+    /// The phase of the next room, a part of 2^32.
+    pub(crate) fn next(&self) -> u32 {
+        self.0.set(self.0.get().wrapping_add(Self::STEP));
+        self.0.get()
     }
 }
 
@@ -281,6 +297,20 @@ mod tests {
             let next = Timeline::new(now, HZ, phase).next();
             assert!(next > now && next.since(now) <= Duration::from_nanos(PERIOD));
             assert_eq!(next.0 % PERIOD, PERIOD / 4 * u64::from(phase >> 30));
+        }
+    }
+
+    #[test]
+    fn any_number_of_rooms_is_spread_evenly() {
+        let rooms = Phases::default();
+        let mut phases = vec![rooms.next()];
+        for count in 2..=500 {
+            phases.push(rooms.next());
+            phases.sort_unstable();
+            let after = phases.iter().cycle().skip(1);
+            let gaps = phases.iter().zip(after).map(|(one, next)| next.wrapping_sub(*one));
+            let (narrowest, widest) = (gaps.clone().min().unwrap(), gaps.max().unwrap());
+            assert!(f64::from(widest) < 2.7 * f64::from(narrowest), "{count} rooms");
         }
     }
 

@@ -21,7 +21,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::{spawn_local, yield_now};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use super::clock::{Alarm, Nanos, Timeline};
+use super::clock::{Alarm, Nanos, Phases, Timeline};
 use super::connection::{Buffers, Connection, Heard, RoomLink};
 use super::load::{BusyMeter, Load};
 use super::records::{LONG_CALL, Records};
@@ -37,8 +37,6 @@ const UPKEEP_EVERY: Duration = Duration::from_secs(1);
 /// long, unless a step is due: whoever plays sends for steps, and a wake-up costs as
 /// much as a frame.
 const LOOK_PAUSE: Duration = Duration::from_millis(2);
-/// A multiple of this (the golden section of 2^32) spreads any number of rooms.
-const PHASE_STEP: u32 = 2_654_435_769;
 
 /// The owner of rooms and all of their connections, on one thread.
 pub(crate) struct Host {
@@ -51,7 +49,7 @@ pub(crate) struct Host {
     /// A room was added to the plan from outside of the loop.
     replanned: Notify,
     records: RefCell<Records>,
-    phase: Cell<u32>,
+    phases: Phases,
     /// Why the worker stops, once it does.
     stops: Cell<Option<CloseReason>>,
     /// The sockets that are read here, and not by Tokio.
@@ -88,7 +86,7 @@ impl Host {
             plan: RefCell::default(),
             replanned: Notify::new(),
             records: RefCell::default(),
-            phase: Cell::new(0),
+            phases: Phases::default(),
             stops: Cell::new(None),
             sockets: Sockets::default(),
             buffers: Buffers::new(),
@@ -440,8 +438,8 @@ impl Host {
 
     /// Steps the room from now on.
     fn schedule(&self, hosted: &Hosted) {
-        self.phase.set(self.phase.get().wrapping_add(PHASE_STEP));
-        let timeline = Timeline::new(self.common.clock.now(), hosted.tick_hz, self.phase.get());
+        let phase = self.phases.next();
+        let timeline = Timeline::new(self.common.clock.now(), hosted.tick_hz, phase);
         hosted.timeline.set(Some(timeline));
         self.plan.borrow_mut().push(Reverse((timeline.next(), hosted.id)));
         self.replanned.notify_one();
