@@ -399,12 +399,9 @@ impl Rows for Target<'_> {
                     self.layout.tables[table].record.wipe(cells, self.heap);
                     row
                 } else {
-                    let gone = match info.state {
-                        RowState::Doubted(gone) => gone,
-                        _ => Gone::Despawned,
-                    };
+                    // Wherever it was: who has its slot has outlived it.
                     let mut log = ChangeLog { rows: self.changes, table, frame: self.frame };
-                    rows.remove(row, gone, &mut log);
+                    rows.remove(row, Gone::Despawned, &mut log);
                     rows.add(slot, generation, scope)
                 }
             }
