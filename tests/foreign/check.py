@@ -3,7 +3,7 @@
 
 The decoder was written from docs/PROTOCOL.md, without a look at the other
 implementations, so a difference is an error of the page, of the fixtures, or of this
-folder. Absent: the canonical `text` of a schema, which is no part of the protocol.
+folder. The page's own listing (section 10) runs beside it. Absent: the canonical `text` of a schema, which is no part of the protocol.
 """
 
 import json
@@ -13,6 +13,7 @@ from collections import Counter
 
 from chunk import Bits, Mean, short_way
 from codec import Malformed, Reader
+from listing import Listing, rows_of
 from messages import from_client, from_server
 from mirror import Mirror, predict
 from schema import Kind, Schema, read_body
@@ -21,6 +22,8 @@ FIXTURES = pathlib.Path(__file__).resolve().parents[2] / "protocol" / "fixtures"
 READ_LIMIT = 512
 # Messages up to here are tried with every shorter prefix; of longer ones only the first and last.
 SHORT = 400
+# The listing says that it does not bound its memory, nor remember that it has failed.
+NOT_IN_LISTING = {"chunk.TooMuchState", "mirror.Broken"}
 
 
 class Difference(Exception):
@@ -224,15 +227,18 @@ def check_messages(count):
 def check_stories(count, schemas):
     for story in load("stories")["stories"]:
         schema = schemas[story["schema"]]
-        mirror = Mirror(schema)
+        mirror, listing = Mirror(schema), Listing(schema)
         for step in story["steps"]:
             where = f"story {story['name']!r}, {step['about']!r}"
             if step["resume"]:
                 mirror.resume()
+                listing.resume()
             frame = mirror.apply(bytes.fromhex(step["bytes"]))
             same(f"{where}, frame", show_frame(frame, mirror, schema), step["frame"])
             same(f"{where}, after", show_after(frame, mirror), step["after"])
-            count["frames of stories"] += 1
+            listing.apply(bytes.fromhex(step["bytes"]))
+            same(f"{where}, in the page's listing", listing.rows(), rows_of(mirror))
+            count["frames of stories, also by the page's listing"] += 1
         count["stories"] += 1
 
 
@@ -264,11 +270,13 @@ def check_malformed(count, schemas):
     for vector in fixture["vectors"]:
         decoder, where = vector["decoder"], f"malformed {vector['decoder']} {vector['name']!r}"
         if decoder == "mirror":
-            mirror = Mirror(schemas[vector.get("schema", fixture["schema"])])
-            for opening in fixture["opening"] if vector["opened"] else []:
-                mirror.apply(bytes.fromhex(opening))
-            for at, frame in enumerate(vector["frames"]):
-                refused(f"{where}, frame {at}", frame["error"], mirror.apply, bytes.fromhex(frame["bytes"]))
+            schema = schemas[vector.get("schema", fixture["schema"])]
+            opening = fixture["opening"] if vector["opened"] else []
+            check_refusals(where, Mirror(schema).apply, opening, vector["frames"])
+            if not {frame["error"] for frame in vector["frames"]} & NOT_IN_LISTING:
+                apply = Listing(schema).apply
+                check_refusals(f"{where}, in the page's listing", apply, opening, vector["frames"])
+                count["malformed, mirror, also by the page's listing"] += 1
         else:
             decode = {
                 "primitive": lambda it: primitive(vector["type"], it),
@@ -279,6 +287,13 @@ def check_malformed(count, schemas):
             }[decoder]
             refused(where, vector["error"], decode, bytes.fromhex(vector["bytes"]))
         count[f"malformed, {decoder}"] += 1
+
+
+def check_refusals(where, apply, opening, frames):
+    for frame in opening:
+        apply(bytes.fromhex(frame))
+    for at, frame in enumerate(frames):
+        refused(f"{where}, frame {at}", frame["error"], apply, bytes.fromhex(frame["bytes"]))
 
 
 def main():

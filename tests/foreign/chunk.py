@@ -38,6 +38,7 @@ class Bits:
 
     def number(self, order, most):
         value = self.golomb(order, 32)
+        need(value is not None or self.left() > 0, "chunk.Truncated")
         need(value is not None and value <= most, "chunk.TooLarge")
         return value
 

@@ -138,10 +138,11 @@ class Parser:
     def one_more(self, depth):
         self.kinds += 1
         self.deepest = max(self.deepest, depth)
-        need(self.kinds <= 2048 and depth <= 8, "codec.TooLong")
+        need(self.kinds <= 2048, "codec.TooLong")
 
     def kind(self, depth):
         self.one_more(depth)
+        need(depth <= 8, "codec.TooLong")
         r, tag = self.r, self.r.byte()
         if tag == 0:
             return Kind("bool")
