@@ -87,6 +87,11 @@ fn gauges() -> Story {
     (turned.compass, turned.exact) = (6.2, 6.1);
     story.room.put(3, 1, 0, &Gauge { all: turned });
     story.send(1, "rings take the short way", PLAIN);
+    let mut turned = grids(2.39);
+    (turned.ring, turned.dial) = (63.0, -2.0);
+    (turned.compass, turned.exact) = (0.1, 6.1);
+    story.room.put(3, 1, 0, &Gauge { all: turned });
+    story.send(1, "by small steps over both ends of a ring", PLAIN);
     story
 }
 
@@ -279,6 +284,13 @@ fn lives() -> Story {
     story.send(1, "a full frame after a refresh", Send { full: true, ..PLAIN });
     story.room.remove::<Ship>(0);
     story.send(1, "and on from there", PLAIN);
+    story.room.put(5, 8, 0, &ship(8.0, 8.0));
+    let full = Send { full: true, ..PLAIN };
+    story.send(
+        1,
+        "a full frame where a slot has another: nobody said that the one before is gone",
+        full,
+    );
     story
 }
 

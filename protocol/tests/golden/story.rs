@@ -222,7 +222,12 @@ impl Story {
             });
             if !stays {
                 let despawned = chunk(row.scope).and_then(|chunk| chunk.left.get(key).copied());
-                let gone = if despawned == Some(true) { "despawned" } else { "departed" };
+                // Whatever was said of it: who has its slot has outlived it.
+                let outlived = new.get(key).is_some_and(|now| {
+                    now.generation != row.generation && how.scopes.contains(&now.scope)
+                });
+                let is_despawned = despawned == Some(true) || outlived;
+                let gone = if is_despawned { "despawned" } else { "departed" };
                 changes.push(self.change(key, row, json!({ "change": gone })));
             }
         }
