@@ -3,7 +3,8 @@
 
 The decoder was written from docs/PROTOCOL.md, without a look at the other
 implementations, so a difference is an error of the page, of the fixtures, or of this
-folder. The page's own listing (section 10) runs beside it. Absent: the canonical `text` of a schema, which is no part of the protocol.
+folder. The page's own listing (section 10) runs beside it. Absent: the canonical `text`
+of a schema, which is no part of the protocol.
 """
 
 import json

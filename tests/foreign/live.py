@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Plays against a running server for some seconds: `live.py HOST:PORT [GAME [SECONDS]]`.
 
-Joins over HTTP, shakes hands, follows every frame and compares each state hash with
-the mirror's own; exits 1 if one differs or a message is malformed. Only what that needs
-of a client is here: no TLS, no inputs, no reconnecting.
+Joins over HTTP, shakes hands, sends inputs without sense, follows every frame and compares
+each state hash with the mirror's own; exits 1 if one differs or a message is malformed. Only
+what that needs of a client is here: no TLS, no clock, no reconnecting.
 """
 
 import base64
@@ -11,6 +11,7 @@ import hashlib
 import http.client
 import json
 import os
+import random
 import socket
 import struct
 import sys
@@ -23,6 +24,8 @@ from mirror import Mirror
 from schema import Schema, read_body
 
 LARGEST = 1048576
+# An input is new every so many frames, and for the tick after the next.
+INPUT_EVERY, LEAD = 10, 2
 BINARY, CLOSE, PING, PONG = 2, 8, 9, 10
 
 
@@ -32,7 +35,30 @@ def varint(value):
         return bytes([value])
     if value < 1 << 16:
         return b"\xfb" + value.to_bytes(2, "little")
-    return b"\xfc" + value.to_bytes(4, "little")
+    if value < 1 << 32:
+        return b"\xfc" + value.to_bytes(4, "little")
+    return b"\xfd" + value.to_bytes(8, "little")
+
+
+def any_value(kind):
+    """Some value of a kind, as the body of a message has it. Texts, lists and options are empty."""
+    if kind.sort == "struct":
+        return b"".join(any_value(of) for _, of in kind.fields)
+    if kind.sort == "bool":
+        return bytes([random.getrandbits(1)])
+    if kind.sort == "int":
+        value = random.randint(kind.min, kind.max)
+        if kind.repr in ("u8", "i8"):
+            return value.to_bytes(1, "little", signed=kind.repr == "i8")
+        return varint(value if kind.repr[0] == "u" else 2 * value if value >= 0 else -2 * value - 1)
+    if kind.sort in ("quantised", "angle"):
+        return varint(random.randint(0, kind.span))
+    if kind.sort == "enum":
+        variant = random.randrange(len(kind.variants))
+        return varint(variant) + b"".join(any_value(of) for _, of in kind.variants[variant][1])
+    if kind.sort == "array":
+        return b"".join(any_value(kind.of) for _ in range(kind.len))
+    return bytes({"float": 4 if getattr(kind, "repr", "") == "f32" else 8, "ref": 2}.get(kind.sort, 1))
 
 
 def hello(token):
@@ -42,6 +68,11 @@ def hello(token):
 
 def acknowledgement(tick):
     return b"\1" + varint(tick) + b"\0"
+
+
+def one_input(tick, sequence, body):
+    """An acknowledgement with an input for some ticks later."""
+    return b"\1" + varint(tick) + varint(1) + varint(sequence) + varint(2 * LEAD) + varint(len(body)) + body
 
 
 def join(host, game):
@@ -121,7 +152,7 @@ class Play:
         self.schema = Schema(descriptor)
         need(f"{self.schema.hash:016x}" == welcome["schema"], "the schema's hash")
         self.mirror = Mirror(self.schema)
-        self.frames = self.predicted = self.hashes = self.differ = self.events = self.bytes = 0
+        self.frames = self.predicted = self.hashes = self.differ = self.events = self.bytes = self.used = 0
 
     def take(self, message):
         """Follows a frame, and gives the tick to acknowledge; nothing for other messages."""
@@ -129,6 +160,7 @@ class Play:
             from_server(message)
             return None
         frame = self.mirror.apply(message)
+        self.used = max(self.used, frame.processed or 0)
         self.frames += 1
         self.bytes += len(message)
         self.predicted += frame.predicted
@@ -140,9 +172,17 @@ class Play:
             self.differ += frame.hash != self.mirror.hash()
         return self.mirror.tick
 
+    def answer(self, tick):
+        """What to say to a frame: mostly that it was applied."""
+        if self.frames % INPUT_EVERY:
+            return acknowledgement(tick)
+        body = any_value(self.schema.messages["input"])
+        return one_input(tick, self.frames // INPUT_EVERY, body)
+
     def report(self):
         rows = sum(len(table.rows) for table in self.mirror.tables)
-        print(f"{self.frames} frames ({self.predicted} predicted) of {self.bytes} bytes, {self.events} events,")
+        print(f"{self.frames} frames ({self.predicted} predicted) of {self.bytes} bytes, {self.events} events;")
+        print(f"{self.used} of {self.frames // INPUT_EVERY} inputs used;")
         print(f"{self.hashes} state hashes, {self.differ} differ; {rows} rows at tick {self.mirror.tick}")
 
 
@@ -161,7 +201,7 @@ def main(host, game="arena", seconds="6"):
             raise SystemExit("the server closed")
         tick = play.take(message)
         if tick is not None:
-            wire.send(acknowledgement(tick))
+            wire.send(play.answer(tick))
     wire.send(b"\7")
     play.report()
     return 0 if play.hashes and not play.differ else 1
