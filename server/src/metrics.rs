@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use tickwire_protocol::close::CloseReason;
 
 use crate::room::Counters;
-use crate::worker::Lateness;
+pub use crate::worker::Lateness;
 
 /// Counts by cause. Causes are constants of the code, so there are few.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
