@@ -55,14 +55,15 @@ enum Segment {
 
 /// Whole frames that the kernel has not taken, the first perhaps in part.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Backlog {
+    /// Unwritten bytes of all segments; first, since mostly it is all that is looked at.
+    bytes: usize,
     segments: VecDeque<Segment>,
     /// Headers and own bytes of all segments, in order, from `own_start` on.
     own: Vec<u8>,
     /// Where the first unwritten own byte is.
     own_start: usize,
-    /// Unwritten bytes of all segments.
-    bytes: usize,
     /// Data beyond this is refused; control frames are few and always fit.
     bytes_max: usize,
 }

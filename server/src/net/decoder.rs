@@ -75,21 +75,22 @@ enum Meaning {
 }
 
 /// The receiving half of a WebSocket. After a violation or a close frame it must
-/// not be asked again.
+/// not be asked again. What every frame touches comes first, side by side.
+#[repr(C)]
 pub(super) struct Decoder {
     mode: Mode,
-    gate: Gate,
-    /// From the first byte of the frame that was not taken.
-    rest: BytesMut,
     /// `rest` may hold whole frames.
     fresh: bool,
+    /// Frames that were read; tells one frame's deadline from the next one's.
+    frames: u64,
+    /// From the first byte of the frame that was not taken.
+    rest: BytesMut,
+    gate: Gate,
     /// The fragments of the message that is open: at most the message cap.
     fragments: BytesMut,
     controls: Bucket,
     empties: Bucket,
     counts: Counts,
-    /// Frames that were read; tells one frame's deadline from the next one's.
-    frames: u64,
 }
 
 impl Decoder {

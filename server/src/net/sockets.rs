@@ -30,6 +30,9 @@ pub struct SocketKey {
 
 /// Who is told that a socket has something to read, or takes again what waits.
 pub(crate) trait Ready {
+    /// It will be told soon: brings what it needs into the processor's cache.
+    fn warm(&self);
+
     /// Reads and writes it.
     fn ready(self: Rc<Self>);
 }

@@ -26,6 +26,9 @@ pub trait Settled: Unpin + Sized + 'static {
     /// Its place among the worker's [`Sockets`], if it is read with them.
     fn key(&self) -> Option<SocketKey>;
 
+    /// Brings what a write needs into the processor's cache. Nothing changes.
+    fn warm(_: &Self::Write) {}
+
     /// A WebSocket over it, after the upgrade.
     fn into_socket(self, unread: &[u8], limits: &Limits) -> WebSocket<Self::Read, Self::Write>;
 }

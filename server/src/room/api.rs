@@ -140,6 +140,11 @@ pub trait Link {
     /// the one before was taken in full.
     fn send(&mut self, own: &[u8], shared: &[Bytes]) -> Sent;
 
+    /// Brings what `send` needs into the processor's cache, and changes nothing. A
+    /// room asks this of all links before it sends to any: so the waits for memory
+    /// overlap, which would else come one by one, after each system call.
+    fn warm(&self) {}
+
     /// Ends the connection, in these words; what was sent before still goes out.
     fn close(&mut self, reason: CloseReason, text: &str);
 }

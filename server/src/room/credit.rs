@@ -60,6 +60,10 @@ impl Delivery {
 pub(super) struct Trail {
     /// Ticks ascend.
     frames: VecDeque<Sent>,
+    /// The scopes that the client watches with the last frame, ascending.
+    watched: Option<Rc<[Scope]>>,
+    /// Those that it watched with frames before a tick: nearly always none.
+    watched_before: VecDeque<(Tick, Rc<[Scope]>)>,
     /// Whether the first one is acknowledged.
     acked: bool,
     delivery: Delivery,
@@ -69,8 +73,6 @@ pub(super) struct Trail {
 struct Sent {
     tick: Tick,
     at: Time,
-    /// The scopes that the client watches with this frame, ascending.
-    watched: Rc<[Scope]>,
     /// It stands for several, or for everything: the client acknowledges it, and all
     /// before it, as soon as it comes.
     merged: bool,
@@ -90,7 +92,7 @@ pub(super) enum Ack {
 impl Trail {
     pub(super) fn new() -> Trail {
         let frames = VecDeque::with_capacity(CREDIT_MAX as usize + 1);
-        Trail { frames, acked: false, delivery: Delivery::default() }
+        Trail { frames, ..Trail::default() }
     }
 
     /// Frames that are not acknowledged.
@@ -117,8 +119,12 @@ impl Trail {
     }
 
     /// A frame goes out.
-    pub(super) fn send(&mut self, tick: Tick, at: Time, watched: Rc<[Scope]>, merged: bool) {
-        self.frames.push_back(Sent { tick, at, watched, merged });
+    pub(super) fn send(&mut self, tick: Tick, at: Time, watched: &Rc<[Scope]>, merged: bool) {
+        if self.watched.as_ref().is_none_or(|before| !Rc::ptr_eq(before, watched)) {
+            let before = self.watched.replace(watched.clone());
+            self.watched_before.extend(before.map(|before| (tick, before)));
+        }
+        self.frames.push_back(Sent { tick, at, merged });
     }
 
     /// The client says that it has applied `tick`.
@@ -134,6 +140,7 @@ impl Trail {
         while self.frames.get(1).is_some_and(|sent| sent.tick <= tick) {
             self.frames.pop_front();
         }
+        self.forget_watched();
         let newly = before - self.frames.len() + usize::from(!self.acked);
         self.delivery.acked(newly as u32, now);
         self.acked = true;
@@ -148,7 +155,21 @@ impl Trail {
         self.frames.retain(|sent| Some(sent.tick) == tick);
         self.acked = !self.frames.is_empty();
         self.delivery = Delivery::default();
-        self.frames.front().map(|sent| sent.watched.clone())
+        self.forget_watched();
+        if let Some((_, watched)) = self.watched_before.drain(..).next() {
+            self.watched = Some(watched);
+        }
+        self.watched = self.watched.take().filter(|_| self.acked);
+        self.watched.clone()
+    }
+
+    /// Forgets what was watched before the first frame.
+    fn forget_watched(&mut self) {
+        while let Some(((until, _), first)) = self.watched_before.front().zip(self.frames.front())
+            && *until <= first.tick
+        {
+            self.watched_before.pop_front();
+        }
     }
 
     /// Whether there is nothing to go on from.
@@ -173,7 +194,8 @@ mod tests {
     fn trail(ticks: &[u32]) -> Trail {
         let mut trail = Trail::new();
         for &tick in ticks {
-            trail.send(Tick(tick), Time::from_millis(tick.into()), [Scope(tick)].into(), false);
+            let watched = [Scope(tick)].into();
+            trail.send(Tick(tick), Time::from_millis(tick.into()), &watched, false);
         }
         trail
     }
@@ -194,13 +216,13 @@ mod tests {
         let scopes: Rc<[Scope]> = [Scope::ROOM].into();
         for tick in 1..100 {
             at += arrive_every;
-            trail.send(Tick(tick), Time::from_millis(at), scopes.clone(), merged);
+            trail.send(Tick(tick), Time::from_millis(at), &scopes, merged);
             trail.ack(Tick(tick), Time::from_millis(at + rtt));
         }
         let mut count = 0;
         while trail.has_credit(ms(rtt), ms(33)) {
             count += 1;
-            trail.send(Tick(100 + count), Time::from_millis(at), scopes.clone(), merged);
+            trail.send(Tick(100 + count), Time::from_millis(at), &scopes, merged);
         }
         count as usize
     }
@@ -249,5 +271,19 @@ mod tests {
         assert_eq!((trail.unacked(), trail.knows(Tick(20))), (0, false));
         assert_eq!(trail.resume(Some(Tick(7))), None);
         assert_eq!(trail.unacked(), 0);
+    }
+
+    #[test]
+    fn what_was_watched_is_known_of_each_frame_that_can_be_resumed() {
+        for (resumed, scope) in [(20, 20), (30, 20), (40, 40)] {
+            let mut trail = trail(&[10, 20]);
+            let same = trail.watched.clone().unwrap();
+            trail.send(Tick(30), Time(0), &same, false);
+            trail.send(Tick(40), Time(0), &[Scope(40)].into(), false);
+            trail.ack(Tick(20), Time(0));
+            let watched = trail.resume(Some(Tick(resumed)));
+            assert_eq!(watched.as_deref(), Some(&[Scope(scope)][..]), "{resumed}");
+            assert!(trail.watched_before.is_empty());
+        }
     }
 }

@@ -72,6 +72,9 @@ impl<G: Game> Room<G> {
         self.end_connections(now);
         let every = G::SEND_EVERY.saturating_mul(self.thinned);
         let sends = self.tick.0.is_multiple_of(every).then(|| self.tick.0 / every);
+        for seat in self.seats.iter() {
+            seat.client.iter().for_each(|client| client.warm(&seat.trail));
+        }
         for slot in 0..self.seats.slots() {
             let Some(key) = self.seats.key_at(slot) else { continue };
             let Some(seat) = self.seats.get_mut(key) else { continue };
@@ -95,7 +98,7 @@ impl<G: Game> Room<G> {
     /// If the last step's frames were a send, its transient events are over:
     /// counts what clients have missed of them.
     pub(super) fn close_window(&mut self) {
-        if !std::mem::take(&mut self.window_over) {
+        if !std::mem::take(&mut self.window_over) || self.window.is_empty() {
             return;
         }
         let tick = self.tick;
@@ -154,7 +157,7 @@ impl<G: Game> Room<G> {
         seat.reliable.commit(reliable, tick);
         let expected = G::SEND_EVERY * u32::from(client.pace);
         let merged = full || client.frame.is_none_or(|before| before.until(tick) > expected);
-        seat.trail.send(tick, now, seat.wants.clone(), merged);
+        seat.trail.send(tick, now, &seat.wants, merged);
         client.frame = Some(tick);
         (client.owed, client.whole) = (false, false);
         Ok(true)

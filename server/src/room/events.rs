@@ -37,6 +37,11 @@ pub(super) struct Run {
 }
 
 impl Window {
+    /// Whether there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.runs.is_empty()
+    }
+
     /// The next ticks are those of another send.
     pub(super) fn clear(&mut self) {
         self.runs.clear();

@@ -107,15 +107,14 @@ impl<I: Clone + Default + PartialEq> Inbox<I> {
         self.waiting.push_back((sequence, tick, input));
     }
 
-    /// Puts into `force` what the player's controls are in the step of `tick`.
+    /// What the player's controls are from the step of `tick` on, if that is news.
     pub(super) fn apply(
         &mut self,
         tick: Tick,
         now: Time,
         silence_max: Duration,
-        force: &mut I,
         counters: &mut Counters,
-    ) {
+    ) -> Option<I> {
         let mut used = 0;
         while let Some((sequence, _, input)) = self.waiting.pop_front_if(|it| it.1 <= tick) {
             self.held = input;
@@ -126,10 +125,9 @@ impl<I: Clone + Default + PartialEq> Inbox<I> {
         counters.inputs_folded += u64::saturating_sub(used, 1);
         let silent = now.since(self.heard) > silence_max;
         counters.neutral += u64::from(silent && !self.silent);
-        if self.changed || silent != self.silent {
-            *force = if silent { I::default() } else { self.held.clone() };
-        }
+        let news = self.changed || silent != self.silent;
         (self.silent, self.changed) = (silent, false);
+        news.then(|| if silent { I::default() } else { self.held.clone() })
     }
 
     /// What a frame has to tell: the number of the last input that was used, and
@@ -140,11 +138,9 @@ impl<I: Clone + Default + PartialEq> Inbox<I> {
 
     #[cfg(test)]
     fn step(&mut self, tick: u32, ms: u64, counters: &mut Counters) -> I {
-        let mut force = I::default();
         self.changed = true;
         let silence_max = Duration::from_millis(500);
-        self.apply(Tick(tick), Time::from_millis(ms), silence_max, &mut force, counters);
-        force
+        self.apply(Tick(tick), Time::from_millis(ms), silence_max, counters).unwrap_or_default()
     }
 }
 

@@ -15,7 +15,10 @@ impl<G: Game> Room<G> {
         if self.over {
             return;
         }
-        while let Some(key) = self.seats.expired(self.config.seat_kept_for, now) {
+        // Who is connected keeps the seat.
+        while self.seats.len() > self.connected
+            && let Some(key) = self.seats.expired(self.config.seat_kept_for, now)
+        {
             self.remove(key, Leave::TimedOut, now);
         }
         if self.seats.len() > 0 {

@@ -206,13 +206,15 @@ impl<G: Game> Room<G> {
         let tick = self.tick;
         let intervals = self.send_interval(1);
         for seat in self.seats.iter_mut() {
-            let Some(force) = seat.player.and_then(|id| self.inputs.held.get_mut(&id)) else {
-                continue;
-            };
+            let Some(player) = seat.player else { continue };
             // Who gets few frames has few to acknowledge.
             let pace = seat.client.as_ref().map_or(1, |client| client.pace);
             let silence_max = self.config.neutral_after + intervals * u32::from(pace);
-            seat.inbox.apply(tick, now, silence_max, force, &mut self.counters);
+            if let Some(news) = seat.inbox.apply(tick, now, silence_max, &mut self.counters)
+                && let Some(held) = self.inputs.held.get_mut(&player)
+            {
+                *held = news;
+            }
         }
     }
 }

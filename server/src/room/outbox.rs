@@ -11,6 +11,7 @@
 //! grows with the time that a client is behind.
 
 use std::collections::VecDeque;
+use std::hint::black_box;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -163,6 +164,13 @@ impl Client {
             }
             Sent::Gone => Err(Over::Gone),
         }
+    }
+
+    /// The next frame comes soon.
+    pub(super) fn warm(&self, trail: &Trail) {
+        self.link.warm();
+        self.view.warm();
+        black_box(trail.oldest_unacked());
     }
 
     /// The link has taken the rest.

@@ -3,6 +3,7 @@
 //! A chunk is made when the first client needs it, and shared by all that have
 //! the same scope and baseline. What is a client's own is the header before it.
 
+use std::hint::black_box;
 use std::rc::Rc;
 
 use bytes::Bytes;
@@ -50,8 +51,25 @@ impl View {
     /// A frame for `tick` is on its way, with `wants` in it.
     fn advance(&mut self, tick: Tick, wants: &Rc<[Scope]>, full: bool) {
         self.before = self.sent.filter(|_| !full);
-        self.watched_before = std::mem::replace(&mut self.watched, wants.clone());
         self.sent = Some(tick);
+        if !self.is_settled(wants) {
+            self.watched_before = std::mem::replace(&mut self.watched, wants.clone());
+        }
+    }
+
+    /// Brings what the next frame needs into the processor's cache.
+    pub(super) fn warm(&self) {
+        black_box(self.watched.first());
+    }
+
+    /// How many scopes a frame that leads on to `wants` speaks of.
+    fn scopes_spoken_of(&self, wants: &Rc<[Scope]>) -> usize {
+        if self.is_settled(wants) { wants.len() } else { union(&self.watched, wants) }
+    }
+
+    /// Whether the client has watched the same for as long as it matters.
+    fn is_settled(&self, wants: &Rc<[Scope]>) -> bool {
+        Rc::ptr_eq(&self.watched, wants) && Rc::ptr_eq(&self.watched_before, wants)
     }
 }
 
@@ -113,7 +131,7 @@ impl Replicator {
     pub(super) fn begin(
         &mut self,
         view: &View,
-        wants: &[Scope],
+        wants: &Rc<[Scope]>,
         whole: bool,
         with_hash: bool,
         counters: &mut Counters,
@@ -123,7 +141,7 @@ impl Replicator {
             // A frame that speaks of too many scopes at once starts anew.
             !whole
                 && self.ledger.reaches(since)
-                && union(&view.watched, wants) <= SCOPES_WATCHED_MAX
+                && view.scopes_spoken_of(wants) <= SCOPES_WATCHED_MAX
         });
         let line = since.zip(view.before).filter(|(since, before)| {
             // A line leads on from two ticks.
@@ -136,8 +154,16 @@ impl Replicator {
         self.parts.clear();
         match since {
             None => {
-                for &scope in wants {
+                for &scope in &wants[..] {
                     self.section(scope, Baseline::Nothing, counters);
+                }
+            }
+            Some(since) if view.is_settled(wants) => {
+                let baseline = line.map_or(Baseline::Plain(since), |(since, before)| {
+                    Baseline::Predicted(since, Some(before))
+                });
+                for &scope in &wants[..] {
+                    self.section(scope, baseline, counters);
                 }
             }
             Some(since) => self.changes(view, wants, since, line, counters),

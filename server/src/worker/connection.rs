@@ -10,6 +10,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
+use std::hint::black_box;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -60,19 +61,21 @@ impl Buffers {
     }
 }
 
-/// A socket that a room and a driver share.
+/// A socket that a room and a driver share. What each frame touches comes first, in
+/// as few cache lines as it goes.
+#[repr(C)]
 pub(super) struct Connection<T: Settled> {
-    /// Taken by the driver when the end has come.
-    socket: RefCell<Option<Socket<T>>>,
     buffers: Rc<Buffers>,
-    born: Instant,
-    budget: RefCell<Bucket>,
-    /// Wakes the driver.
-    driver: RefCell<Waker>,
     /// The room waits until the kernel has all.
     room_waits: Cell<bool>,
     /// A room has taken it.
     joined: Cell<bool>,
+    /// Taken by the driver when the end has come.
+    socket: RefCell<Option<Socket<T>>>,
+    /// Wakes the driver.
+    driver: RefCell<Waker>,
+    budget: RefCell<Bucket>,
+    born: Instant,
 }
 
 type Socket<T> = WebSocket<<T as Settled>::Read, <T as Settled>::Write>;
@@ -105,6 +108,14 @@ impl<T: Settled> Connection<T> {
     pub(super) fn close(&self, reason: CloseReason, text: &str, retry_after: Duration) {
         if let Some(socket) = &mut *self.socket.borrow_mut() {
             farewell(socket, reason, text, retry_after);
+        }
+    }
+
+    /// Brings what a frame needs into the processor's cache.
+    pub(super) fn warm(&self) {
+        if let Some(socket) = &*self.socket.borrow() {
+            black_box(socket.backlog_bytes());
+            T::warm(socket.write_half());
         }
     }
 
@@ -248,6 +259,10 @@ impl<T: Settled> Link for RoomLink<T> {
             }
             Ok(Flushed::Closed) | Err(_) => Sent::Gone,
         }
+    }
+
+    fn warm(&self) {
+        self.connection.warm();
     }
 
     fn close(&mut self, reason: CloseReason, text: &str) {

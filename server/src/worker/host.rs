@@ -293,8 +293,10 @@ impl Host {
         if let Heard::Ended(ended) = &heard {
             self.records.borrow_mut().ended.count(ended.label());
         }
+        // A title that a message changes shows with the next step.
+        let title_too = !matches!(heard, Heard::Message(_));
         // A room that has ended has closed its links: their drivers end by that.
-        let _ = self.with(hosted, |room, now| match heard {
+        let _ = self.call(hosted, title_too, |room, now| match heard {
             // So has one that does not take the message.
             Heard::Message(message) => {
                 let _ = room.receive(whose, message, now);
@@ -360,6 +362,16 @@ impl Host {
         hosted: &Rc<Hosted>,
         call: impl FnOnce(&mut dyn AnyRoom, Time) -> R,
     ) -> Option<R> {
+        self.call(hosted, true, call)
+    }
+
+    /// [`with`](Self::with); whether the room's title may have changed.
+    fn call<R>(
+        &self,
+        hosted: &Rc<Hosted>,
+        title_too: bool,
+        call: impl FnOnce(&mut dyn AnyRoom, Time) -> R,
+    ) -> Option<R> {
         let mut place = hosted.room.borrow_mut();
         let room = place.as_mut()?;
         let began = self.common.clock.now();
@@ -376,7 +388,7 @@ impl Host {
                 Some(answer)
             }
             Ok((answer, state)) => {
-                self.publish(hosted, room.as_ref());
+                self.publish(hosted, room.as_ref(), title_too);
                 if state == RoomState::Playing && hosted.timeline.get().is_none() {
                     self.schedule(hosted);
                 }
@@ -446,7 +458,7 @@ impl Host {
     }
 
     /// Writes the directory's entry anew if the room has changed.
-    fn publish(&self, hosted: &Hosted, room: &dyn AnyRoom) {
+    fn publish(&self, hosted: &Hosted, room: &dyn AnyRoom, title_too: bool) {
         let mut entry = hosted.entry.borrow_mut();
         let (players, seats, listing) = (room.players(), room.seats(), room.listing());
         let private = hosted.private || listing.private;
@@ -454,7 +466,7 @@ impl Host {
             && entry.seats_max == seats.most
             && entry.locked == listing.locked
             && entry.private == private
-            && entry.title == listing.title;
+            && (!title_too || entry.title == listing.title);
         if !same {
             (entry.players, entry.seats_taken) = (players, seats.taken);
             entry.seats_max = seats.most;
@@ -544,6 +556,10 @@ struct Reader<T: Settled> {
 }
 
 impl<T: Settled> Ready for Reader<T> {
+    fn warm(&self) {
+        self.connection.warm();
+    }
+
     fn ready(self: Rc<Self>) {
         let Reader { connection, host, hosted, joined } = &*self;
         connection.read(|heard| host.hear(hosted, *joined, heard));

@@ -39,6 +39,8 @@ struct Set {
     free: RefCell<Vec<u32>>,
     /// Empty between two looks.
     events: RefCell<Vec<Event>>,
+    /// Owners to be told; empty between two looks.
+    told: RefCell<Vec<Rc<dyn Ready>>>,
     /// The last look found something.
     busy: Cell<bool>,
     /// The bell stays armed.
@@ -156,7 +158,7 @@ impl Sockets {
     /// were any.
     pub(crate) fn look(&self) -> bool {
         let Some(kernel) = self.0.kernel.get() else { return false };
-        let mut events = self.0.events.take();
+        let (mut events, mut told) = (self.0.events.take(), self.0.told.take());
         events.reserve_exact(EVENTS_MAX);
         let mut any = false;
         loop {
@@ -170,15 +172,18 @@ impl Sockets {
                     break;
                 }
             }
-            for event in &events {
-                any = true;
-                self.tell(event.data.u64(), event.flags);
-            }
+            any |= !events.is_empty();
+            // First all are noted, then all are read: so the waits for what is known of
+            // each socket overlap, and do not come one by one between the system calls.
+            told.extend(events.iter().filter_map(|event| self.note(event.data.u64(), event.flags)));
+            told.iter().for_each(|owner| owner.warm());
+            told.drain(..).for_each(Ready::ready);
             if events.len() < EVENTS_MAX {
                 break;
             }
         }
         self.0.events.replace(events);
+        self.0.told.replace(told);
         self.0.busy.set(any);
         if any && !self.0.always.get() {
             // Who looks again by itself soon needs no bell.
@@ -187,14 +192,13 @@ impl Sockets {
         any
     }
 
-    fn tell(&self, data: u64, flags: EventFlags) {
+    /// Notes what an event says of a socket; its owner, if there is something to do.
+    fn note(&self, data: u64, flags: EventFlags) -> Option<Rc<dyn Ready>> {
         let (index, generation) = (data as u32 as usize, (data >> 32) as u32);
         let (socket, owner) = {
             let places = self.0.places.borrow();
-            let place = places.get(index).filter(|place| place.generation == generation);
-            let Some(place) = place else { return };
-            let Some(socket) = place.socket.upgrade() else { return };
-            (socket, place.owner.clone())
+            let place = places.get(index).filter(|place| place.generation == generation)?;
+            (place.socket.upgrade()?, place.owner.clone())
         };
         let gone = EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR;
         let reads = flags.intersects(EventFlags::IN | gone);
@@ -210,11 +214,11 @@ impl Sockets {
         }
         let writer = writes.then(|| socket.writer.take()).flatten();
         match owner {
-            Some(owner) if reads || writer.is_some() => owner.ready(),
-            Some(_) => {}
+            Some(owner) => (reads || writer.is_some()).then_some(owner),
             None => {
                 let reader = reads.then(|| socket.reader.take()).flatten();
                 reader.into_iter().chain(writer).for_each(Waker::wake);
+                None
             }
         }
     }
