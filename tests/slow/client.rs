@@ -26,6 +26,8 @@ pub(crate) struct Client {
     stream: BufReader<TcpStream>,
     /// The payload of the last frame of the WebSocket.
     payload: Vec<u8>,
+    /// Bytes of the header before it.
+    header_bytes: usize,
     /// The tick of the last frame.
     pub(crate) tick: Tick,
 }
@@ -39,8 +41,8 @@ impl Client {
         }
         let stream = socket.connect(address).await?;
         stream.set_nodelay(true)?;
-        let mut client =
-            Client { stream: BufReader::new(stream), payload: Vec::new(), tick: Tick(0) };
+        let stream = BufReader::new(stream);
+        let mut client = Client { stream, payload: Vec::new(), header_bytes: 0, tick: Tick(0) };
         client.stream.write_all(HANDSHAKE.as_bytes()).await?;
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
@@ -52,6 +54,16 @@ impl Client {
         let hello = Hello { version: VERSION, schema: None, token, applied: None };
         client.say(&ClientMessage::Hello(hello)).await?;
         Ok(client)
+    }
+
+    /// Reads the Welcome: the game has seen the player.
+    #[allow(dead_code, reason = "not every test cares in which order players come")]
+    pub(crate) async fn welcome(&mut self) -> io::Result<()> {
+        let first = self.read().await?;
+        match ServerMessage::read(&self.payload) {
+            Ok(ServerMessage::Welcome(_)) if first == BINARY => Ok(()),
+            other => Err(io::Error::other(format!("{first:#x}: {other:?}"))),
+        }
     }
 
     /// Reads until a frame of the room, and says how many ticks it brings the client on;
@@ -82,10 +94,10 @@ impl Client {
         }
     }
 
-    /// Bytes of the last frame, without the WebSocket's.
+    /// Bytes of the last frame, with the WebSocket's.
     #[allow(dead_code, reason = "not every test asks")]
     pub(crate) fn frame_bytes(&self) -> usize {
-        self.payload.len()
+        self.header_bytes + self.payload.len()
     }
 
     /// Says that the last frame is applied.
@@ -116,11 +128,12 @@ impl Client {
     /// The first byte of the next frame of the WebSocket.
     async fn read(&mut self) -> io::Result<u8> {
         let first = self.stream.read_u8().await?;
-        let length = match self.stream.read_u8().await? {
-            126 => u64::from(self.stream.read_u16().await?),
-            127 => self.stream.read_u64().await?,
-            short => u64::from(short),
+        let (header_bytes, length) = match self.stream.read_u8().await? {
+            126 => (4, u64::from(self.stream.read_u16().await?)),
+            127 => (10, self.stream.read_u64().await?),
+            short => (2, u64::from(short)),
         };
+        self.header_bytes = header_bytes;
         self.payload.clear();
         let length = usize::try_from(length).map_err(io::Error::other)?;
         self.payload.resize(length, 0);
