@@ -21,6 +21,15 @@ const PLAYER_BYTES: usize = 8;
 const SWITCHING: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n\
     Upgrade: websocket\r\n\r\n";
 
+/// What every room is like.
+#[derive(Clone, Copy)]
+struct Plan {
+    players: usize,
+    /// What a frame tells of: the players, and what is nobody's.
+    entities: usize,
+    period: Duration,
+}
+
 struct Client {
     stream: TcpStream,
     /// The HTTP request has been answered.
@@ -34,8 +43,8 @@ struct Room {
     clients: Vec<Client>,
 }
 
-/// Serves until its parent ends it.
-pub(crate) fn serve(players: usize, hz: u32) -> io::Result<()> {
+/// Serves rooms of `players` and `npcs` until its parent ends it.
+pub(crate) fn serve(players: usize, hz: u32, npcs: usize) -> io::Result<()> {
     pin(&[SERVER_CORE])?;
     raise_file_limit()?;
     let listener = TcpListener::bind("127.0.0.1:0")?;
@@ -44,7 +53,8 @@ pub(crate) fn serve(players: usize, hz: u32) -> io::Result<()> {
     epoll::add(&poll, &listener, epoll::EventData::new_u64(LISTENER), epoll::EventFlags::IN)?;
     println!("ready {}", listener.local_addr()?);
 
-    let (period, begun) = (Duration::from_secs(1) / hz, Instant::now());
+    let plan = Plan { players, entities: players + npcs, period: Duration::from_secs(1) / hz };
+    let (period, begun) = (plan.period, Instant::now());
     let mut rooms: Vec<Room> = Vec::new();
     let mut events = Vec::with_capacity(EVENTS_MAX);
     let mut buffer = [0; 2048];
@@ -59,7 +69,7 @@ pub(crate) fn serve(players: usize, hz: u32) -> io::Result<()> {
         }
         for event in &events {
             match event.data.u64() {
-                LISTENER => accept(&listener, &poll, players, period, begun, &mut rooms)?,
+                LISTENER => accept(&listener, &poll, plan, begun, &mut rooms)?,
                 data => {
                     let (room, client) = ((data >> 32) as usize, data as u32 as usize);
                     rooms[room].clients[client].read(&mut buffer)?;
@@ -76,8 +86,7 @@ pub(crate) fn serve(players: usize, hz: u32) -> io::Result<()> {
 fn accept(
     listener: &TcpListener,
     poll: &rustix::fd::OwnedFd,
-    players: usize,
-    period: Duration,
+    plan: Plan,
     begun: Instant,
     rooms: &mut Vec<Room>,
 ) -> io::Result<()> {
@@ -89,8 +98,8 @@ fn accept(
         };
         stream.set_nonblocking(true)?;
         stream.set_nodelay(true)?;
-        if rooms.last().is_none_or(|room| room.clients.len() == players) {
-            rooms.push(Room::new(players, period, rooms.len() as u32, begun));
+        if rooms.last().is_none_or(|room| room.clients.len() == plan.players) {
+            rooms.push(Room::new(plan, rooms.len() as u32, begun));
         }
         let number = rooms.len() - 1;
         let clients = &mut rooms[number].clients;
@@ -117,8 +126,9 @@ impl Client {
 }
 
 impl Room {
-    fn new(players: usize, period: Duration, number: u32, begun: Instant) -> Room {
-        let payload = 4 + PLAYER_BYTES * players;
+    fn new(plan: Plan, number: u32, begun: Instant) -> Room {
+        let Plan { players, entities, period } = plan;
+        let payload = 4 + PLAYER_BYTES * entities;
         let mut frame = Vec::new();
         tickwire::net::put_server_header(&mut frame, tickwire::net::Opcode::Binary, payload);
         frame.resize(frame.len() + payload, 7);

@@ -16,9 +16,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg, setsockopt, sockopt};
 use rustix::event::epoll;
 use rustix::time::Timespec;
+use serde::{Deserialize, Serialize};
 
-use super::dialect::{Heard, State, greet, put_frame, split_frame};
+use super::dialect::{Heard, Input, Shown, State, TURNS, greet, put_frame, split_frame};
 use super::machine::own_cpu;
+use super::measure::Setting;
 use super::server::{Peer, Server};
 
 /// Clients that are watched.
@@ -38,9 +40,11 @@ const AT_ONCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 const BUFFER_BYTES: usize = 64 * 1024;
 
 /// How clients play.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum Play {
     /// An input for every tick, each with another turn.
+    #[serde(rename = "every")]
     EveryTick,
     /// Inputs that are held, changed 4 times a second, with acknowledgements at
     /// 10 Hz or more.
@@ -81,20 +85,24 @@ struct Client {
 #[derive(Default)]
 struct Watch {
     last: Option<u64>,
-    /// Inputs that no frame has shown: number, and when they were sent.
-    inputs: VecDeque<(u32, u64)>,
+    /// The last inputs that no frame has shown, and when they were sent.
+    inputs: VecDeque<(Input, u64)>,
 }
 
 /// All clients.
 pub(crate) struct Crowd {
     peer: Peer,
     play: Play,
+    players: usize,
     clients: Vec<Client>,
+    /// Tokens of the newest room's seats that are free (Tickwire).
+    tokens: VecDeque<String>,
     /// Messages of each client a second.
     rate: u32,
     read_every: u64,
     poll: OwnedFd,
-    watched: Vec<usize>,
+    /// One in so many is watched.
+    watch_every: usize,
     begun: Instant,
     turns: u64,
     buffer: Vec<u8>,
@@ -103,50 +111,64 @@ pub(crate) struct Crowd {
 }
 
 impl Crowd {
-    /// Connects `count` clients to rooms of `players`.
-    pub(crate) fn join(
-        server: &mut Server,
-        peer: Peer,
-        play: Play,
-        count: usize,
-        players: usize,
-        hz: u32,
-    ) -> io::Result<Crowd> {
-        let mut clients = Vec::with_capacity(count);
-        let mut tokens: VecDeque<String> = VecDeque::new();
-        for number in 0..count {
-            if peer == Peer::Tickwire && number % players == 0 {
-                tokens = server.ask("room")?.split_whitespace().map(str::to_owned).collect();
-            }
-            let token = tokens.pop_front().unwrap_or_default();
-            clients.push(Client::join(peer, server.address, number, &token)?);
-        }
-        let poll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        let every = (count / WATCHED).max(1);
-        let watched: Vec<usize> = (0..count).step_by(every).collect();
-        for (number, &client) in watched.iter().enumerate() {
-            clients[client].watch = Some(Watch::default());
-            let stream = &clients[client].stream;
-            setsockopt(stream, sockopt::ReceiveTimestampns, &true)?;
-            let data = epoll::EventData::new_u64(number as u64);
-            epoll::add(&poll, stream, data, epoll::EventFlags::IN)?;
-        }
+    /// Connects the clients of a setting.
+    pub(crate) fn join(server: &mut Server, setting: &Setting) -> io::Result<Crowd> {
+        let Setting { peer, play, players, clients, hz, .. } = *setting;
         let rate = if play == Play::Held { HELD_HZ } else { hz };
-        let read_every = (READ_EVERY.as_secs_f64() * f64::from(rate)).max(1.0) as u64;
-        Ok(Crowd {
+        let mut crowd = Crowd {
             peer,
             play,
-            clients,
+            players,
+            clients: Vec::with_capacity(clients),
+            tokens: VecDeque::new(),
             rate,
-            read_every,
-            poll,
-            watched,
+            read_every: (READ_EVERY.as_secs_f64() * f64::from(rate)).max(1.0) as u64,
+            poll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
+            watch_every: (clients / WATCHED).max(1),
             begun: Instant::now(),
             turns: 0,
             buffer: vec![0; BUFFER_BYTES],
             out: Vec::new(),
             seen: Seen::default(),
-        })
+        };
+        for number in 0..clients {
+            let client = crowd.newcomer(server, number)?;
+            crowd.clients.push(client);
+        }
+        Ok(crowd)
+    }
+
+    pub(crate) fn clients(&self) -> usize {
+        self.clients.len()
+    }
+
+    /// More clients join while the others play on.
+    pub(crate) fn grow(&mut self, server: &mut Server, more: usize) -> io::Result<()> {
+        let mut joined = Vec::with_capacity(more);
+        for number in self.clients.len()..self.clients.len() + more {
+            joined.push(self.newcomer(server, number)?);
+            self.take_turns()?;
+            self.watch()?;
+        }
+        self.clients.extend(joined);
+        (self.begun, self.turns) = (Instant::now(), 0);
+        Ok(())
+    }
+
+    fn newcomer(&mut self, server: &mut Server, number: usize) -> io::Result<Client> {
+        if self.peer == Peer::Tickwire && self.tokens.is_empty() {
+            self.tokens = server.ask("room")?.split_whitespace().map(str::to_owned).collect();
+        }
+        let token = self.tokens.pop_front().unwrap_or_default();
+        let state = State::new(number, self.players);
+        let mut client = Client::join(self.peer, server.address, number, &token, state)?;
+        if number.is_multiple_of(self.watch_every) {
+            client.watch = Some(Watch::default());
+            setsockopt(&client.stream, sockopt::ReceiveTimestampns, &true)?;
+            let data = epoll::EventData::new_u64(number as u64);
+            epoll::add(&self.poll, &client.stream, data, epoll::EventFlags::IN)?;
+        }
+        Ok(client)
     }
 
     /// Keeps what is sent to one client from its beginning.
@@ -207,10 +229,9 @@ impl Crowd {
         }
         let held = self.play == Play::Held && !client.messages.is_multiple_of(HELD_CHANGES_EVERY);
         client.messages += 1;
-        let input = client.state.sequence;
-        client.state.speak(self.peer, held, &mut self.out);
-        if !held && let Some(watch) = &mut client.watch {
-            watch.inputs.push_back((input, wall_ns()));
+        let input = client.state.speak(self.peer, held, &mut self.out);
+        if let (Some(input), Some(watch)) = (input, &mut client.watch) {
+            watch.spoke(input, wall_ns());
         }
         if (&client.stream).write(&self.out).is_err() {
             client.lost = true;
@@ -237,11 +258,12 @@ impl Crowd {
         let mut events = [epoll::Event {
             flags: epoll::EventFlags::empty(),
             data: epoll::EventData::new_u64(0),
-        }; WATCHED + 28];
+        }; 2 * WATCHED];
         let count = epoll::wait(&self.poll, &mut events[..], Some(&AT_ONCE))?;
         for event in &events[..count] {
-            let at = self.watched[event.data.u64() as usize];
-            let client = &mut self.clients[at];
+            let at = event.data.u64() as usize;
+            // One that has just joined does not play yet.
+            let Some(client) = self.clients.get_mut(at) else { continue };
             match receive(&client.stream, &mut self.buffer) {
                 Ok((0, _)) => {
                     epoll::delete(&self.poll, &client.stream)?;
@@ -262,7 +284,13 @@ impl Crowd {
 }
 
 impl Client {
-    fn join(peer: Peer, address: SocketAddr, number: usize, token: &str) -> io::Result<Client> {
+    fn join(
+        peer: Peer,
+        address: SocketAddr,
+        number: usize,
+        token: &str,
+        state: State,
+    ) -> io::Result<Client> {
         // Thousands of connections want more ports than one address has, and a
         // server may limit what comes from one.
         let from = Ipv4Addr::new(127, 1, (number / 250 % 250) as u8, (1 + number % 250) as u8);
@@ -274,7 +302,6 @@ impl Client {
         let mut pending = Vec::new();
         greet(peer, address, &stream, token, &mut pending)?;
         stream.set_nonblocking(true)?;
-        let state = State::new(number);
         Ok(Client {
             stream,
             state,
@@ -307,11 +334,11 @@ impl Client {
             if let Some(kept) = &mut self.kept {
                 kept.push(payload.to_vec());
             }
-            match self.state.hear(peer, opcode, payload) {
-                Heard::Frame(processed) => {
+            match self.state.hear(peer, opcode, payload, self.watch.is_some()) {
+                Heard::Frame(shown) => {
                     seen.frames += 1;
                     if let (Some(watch), Some(stamp)) = (&mut self.watch, stamp) {
-                        watch.frame(processed, stamp, seen);
+                        watch.frame(shown, stamp, seen);
                     }
                 }
                 Heard::Ask(opcode, answer) => {
@@ -329,15 +356,27 @@ impl Client {
 }
 
 impl Watch {
-    fn frame(&mut self, processed: Option<u32>, stamp: u64, seen: &mut Seen) {
+    fn spoke(&mut self, input: Input, now: u64) {
+        // A turn tells an input only among so many.
+        if self.inputs.len() == TURNS as usize - 1 {
+            self.inputs.pop_front();
+        }
+        self.inputs.push_back((input, now));
+    }
+
+    fn frame(&mut self, shown: Shown, stamp: u64, seen: &mut Seen) {
         if let Some(last) = self.last.replace(stamp) {
             seen.intervals.push(stamp.saturating_sub(last));
         }
-        let Some(processed) = processed else { return };
-        while let Some((input, sent)) = self.inputs.pop_front_if(|input| input.0 <= processed) {
-            if input == processed {
-                seen.echoes.push(stamp.saturating_sub(sent));
-            }
+        let is_shown = |input: &Input| match shown {
+            Shown::Nothing => false,
+            Shown::Sequence(sequence) => input.sequence == sequence,
+            Shown::Turn(turn) => input.turn == turn,
+        };
+        // Those before it were overtaken by it.
+        if let Some(at) = self.inputs.iter().position(|(input, _)| is_shown(input)) {
+            seen.echoes.push(stamp.saturating_sub(self.inputs[at].1));
+            self.inputs.drain(..=at);
         }
     }
 }

@@ -17,21 +17,48 @@ const BINARY: u8 = 2;
 const CLOSE: u8 = 8;
 const PING: u8 = 9;
 
+/// Inputs that follow each other and are all different: as many as there are turns.
+pub(crate) const TURNS: u32 = 17;
+/// References of Colyseus' state and map; players come after them.
+const COLYSEUS_FIRST_PLAYER: u32 = 2;
+
 /// What a client remembers of the conversation.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct State {
-    /// The tick of the last frame (Tickwire).
+    number: u32,
+    /// Its place in its room: rooms fill up one after the other.
+    seat: u32,
+    /// The tick of the last frame, and what was said since then (Tickwire).
     tick: u32,
-    /// The number of the next input (Tickwire).
+    said: u32,
+    /// Inputs so far.
+    inputs: u32,
+    /// Its heading in the last frame (Colyseus).
+    heading: Option<u8>,
+}
+
+/// An input, by what servers show of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Input {
     pub(crate) sequence: u32,
-    random: u32,
+    pub(crate) turn: i8,
+}
+
+/// What a frame says of the inputs of its client.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Shown {
+    Nothing,
+    /// All up to this number.
+    Sequence(u32),
+    /// This turn was made: that of one of the last inputs.
+    Turn(i8),
 }
 
 /// What a message of the server was.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Heard {
-    /// A frame of the game; the last input that it shows, if it says so.
-    Frame(Option<u32>),
+    /// A frame of the game.
+    Frame(Shown),
     /// Something to be answered with a text or a pong.
     Ask(u8, &'static [u8]),
     Nothing,
@@ -40,28 +67,37 @@ pub(crate) enum Heard {
 }
 
 impl State {
-    pub(crate) fn new(number: usize) -> State {
-        State { random: number as u32 * 2 + 1, ..State::default() }
+    /// Of the client with a number, in rooms of so many.
+    pub(crate) fn new(number: usize, players: usize) -> State {
+        let (number, seat) = (number as u32, (number % players) as u32);
+        State { number, seat, tick: 0, said: 0, inputs: 0, heading: None }
     }
 
-    /// A turn that differs from the last one most of the time.
-    fn turn(&mut self) -> i8 {
-        self.random = self.random.wrapping_mul(747_796_405).wrapping_add(2_891_336_453);
-        ((self.random >> 16) % 17) as i8 - 8
+    /// The next input. A client turns in an order of its own, over and over, so that
+    /// each of its last inputs can be told by its turn.
+    fn input(&mut self) -> Input {
+        let sequence = self.inputs;
+        self.inputs += 1;
+        let stride = 1 + self.number % (TURNS - 1);
+        let turn = (self.number + sequence * stride) % TURNS;
+        Input { sequence, turn: turn as i8 - 8 }
     }
 
-    /// Writes one client frame: an input, or with `held` only what keeps the flow.
-    pub(crate) fn speak(&mut self, peer: Peer, held: bool, out: &mut Vec<u8>) {
+    /// Writes one client frame: an input, which is returned, or with `held` only what
+    /// keeps the flow.
+    pub(crate) fn speak(&mut self, peer: Peer, held: bool, out: &mut Vec<u8>) -> Option<Input> {
         out.clear();
-        let turn = self.turn();
+        let input = (!held).then(|| self.input());
+        let turn = input.map_or(0, |input| input.turn);
         match peer {
             Peer::Tickwire => {
                 let body = &mut Vec::with_capacity(4);
                 let mut inputs = Inputs::ack(Tick(self.tick));
-                if !held {
+                self.said += 1;
+                if let Some(Input { sequence, turn }) = input {
                     Steer { turn }.encode(body);
-                    inputs.push(self.sequence, Tick(self.tick + 2), body);
-                    self.sequence += 1;
+                    // The next tick: a client says something once a tick.
+                    inputs.push(sequence, Tick(self.tick + self.said), body);
                 }
                 let mut message = Vec::with_capacity(32);
                 ClientMessage::Input(inputs).write(&mut message);
@@ -72,17 +108,26 @@ impl State {
             Peer::SocketIo => put_frame(TEXT, format!("42[\"i\",{turn}]").as_bytes(), out),
             Peer::Colyseus => put_frame(BINARY, &[13, 0xa1, b'i', turn as u8], out),
         }
+        input
     }
 
-    /// Understands one message of the server.
-    pub(crate) fn hear(&mut self, peer: Peer, opcode: u8, payload: &[u8]) -> Heard {
+    /// Understands one message of the server. What it shows of inputs is only looked
+    /// for where somebody is `watched`.
+    pub(crate) fn hear(&mut self, peer: Peer, opcode: u8, payload: &[u8], watched: bool) -> Heard {
         match (peer, opcode) {
             (_, CLOSE) => Heard::End,
             (_, PING) => Heard::Ask(PING + 1, b""),
             (Peer::Tickwire, BINARY) => self.hear_frame(payload).unwrap_or(Heard::Nothing),
-            (Peer::Ceiling | Peer::Ws | Peer::SocketIo, BINARY) => Heard::Frame(None),
+            (Peer::Ceiling, BINARY) => Heard::Frame(Shown::Nothing),
+            (Peer::Ws | Peer::SocketIo, BINARY) => {
+                let shown = if watched { self.packed_turn(payload) } else { None };
+                Heard::Frame(shown.map_or(Shown::Nothing, Shown::Turn))
+            }
             (Peer::SocketIo, TEXT) if payload == b"2" => Heard::Ask(TEXT, b"3"),
-            (Peer::Colyseus, BINARY) if payload.first() == Some(&15) => Heard::Frame(None),
+            (Peer::Colyseus, BINARY) if payload.first() == Some(&15) => {
+                let shown = if watched { self.turned(&payload[1..]) } else { None };
+                Heard::Frame(shown.map_or(Shown::Nothing, Shown::Turn))
+            }
             _ => Heard::Nothing,
         }
     }
@@ -92,8 +137,48 @@ impl State {
         let [0, flags, rest @ ..] = payload else { return None };
         let (step, rest) = varint(rest)?;
         self.tick = if flags & 1 != 0 { step } else { self.tick + step };
+        self.said = 0;
         let processed = if flags & 4 != 0 { Some(varint(rest)?.0) } else { None };
-        Some(Heard::Frame(processed))
+        Some(Heard::Frame(processed.map_or(Shown::Nothing, Shown::Sequence)))
+    }
+
+    /// Its turn in a packed snapshot: 4 bytes, then 8 for each player.
+    fn packed_turn(&self, payload: &[u8]) -> Option<i8> {
+        let at = 4 + 8 * self.seat as usize;
+        let player = payload.get(at..at + 8)?;
+        let id = u16::from_le_bytes([player[0], player[1]]);
+        (u32::from(id) == self.seat).then_some(player[7] as i8)
+    }
+
+    /// How far its heading changed in a patch of Colyseus: for each object that
+    /// changed 255 and its reference, then each field and its value.
+    fn turned(&mut self, mut patch: &[u8]) -> Option<i8> {
+        let own = COLYSEUS_FIRST_PLAYER + self.seat;
+        let (mut reference, mut moved, mut heading) = (0, false, self.heading);
+        while let [field, rest @ ..] = patch {
+            patch = match (field, rest) {
+                (255, [short @ 0..=127, rest @ ..] | [204, short, rest @ ..]) => {
+                    reference = u32::from(*short);
+                    rest
+                }
+                (255, [205, a, b, rest @ ..]) => {
+                    reference = u32::from(u16::from_le_bytes([*a, *b]));
+                    rest
+                }
+                (0x80 | 0x81, [_, _, rest @ ..]) => {
+                    moved |= reference == own;
+                    rest
+                }
+                (0x82, [now, rest @ ..]) => {
+                    heading = if reference == own { Some(*now) } else { heading };
+                    rest
+                }
+                // Somebody comes or goes.
+                _ => return None,
+            };
+        }
+        let before = std::mem::replace(&mut self.heading, heading)?;
+        moved.then_some(heading?.wrapping_sub(before) as i8)
     }
 }
 

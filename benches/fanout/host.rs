@@ -2,8 +2,8 @@
 //! when it is told to.
 //!
 //! On its standard input, a line `room` makes a room and prints the tokens of its
-//! seats; `late` forgets nothing and prints how late ticks began so far; the end
-//! ends it.
+//! seats; `mark` begins a measurement, and `late` prints how late ticks began since
+//! then and how busy the busiest worker is; the end ends it.
 
 use std::io::{self, BufRead};
 use std::time::Duration;
@@ -11,6 +11,7 @@ use std::time::Duration;
 use tickwire::config::{Config, LogLevel};
 use tickwire::game::Game;
 use tickwire::server::{Handle, Place, Server, Wish};
+use tickwire::worker::Lateness;
 use tokio::runtime::Builder;
 use tokio::sync::mpsc;
 
@@ -49,6 +50,7 @@ async fn run<G: Game>(players: usize, workers: usize, npcs: u32) -> io::Result<(
     let server = server.map_err(io::Error::other)?;
     println!("ready {}", server.addr());
     let handle = server.handle();
+    let mut marked = Lateness::default();
     let (orders, mut inbox) = mpsc::unbounded_channel();
     std::thread::spawn(move || {
         for line in io::stdin().lock().lines().map_while(Result::ok) {
@@ -62,10 +64,16 @@ async fn run<G: Game>(players: usize, workers: usize, npcs: u32) -> io::Result<(
             while let Some(order) = inbox.recv().await {
                 match order.as_str() {
                     "room" => println!("{}", room(&handle, G::NAME, players, npcs).await.join(" ")),
+                    "mark" => {
+                        marked = handle.lateness().await;
+                        println!("marked");
+                    }
                     "late" => {
-                        let late = handle.lateness().await;
+                        let metrics = handle.metrics().await;
+                        let late = metrics.lateness().since(&marked);
                         let us = |share| late.quantile(share).as_micros();
-                        println!("{} {} {}", us(0.5), us(0.99), late.lost().as_millis());
+                        let busy = metrics.workers.iter().map(|it| it.busy).fold(0.0, f64::max);
+                        println!("{} {} {busy:.3}", us(0.5), us(0.99));
                     }
                     _ => {}
                 }

@@ -12,8 +12,6 @@ use rustix::thread::{CpuSet, sched_setaffinity};
 pub(crate) const SERVER_CORE: usize = 0;
 /// Where the load comes from.
 pub(crate) const LOAD_CORE: usize = 1;
-/// Two measurements of a core's pace that differ by more are of two machines.
-pub(crate) const DRIFT_MAX: f64 = 0.15;
 const PAGE_BYTES: u64 = 4096;
 
 /// Keeps this thread, and what it starts from now on, on some cores.
@@ -30,14 +28,14 @@ pub(crate) fn raise_file_limit() -> io::Result<()> {
     Ok(setrlimit(Resource::Nofile, limit)?)
 }
 
-/// How long a core takes for a fixed piece of integer work; the thread stays on
-/// the load's core.
-pub(crate) fn pace() -> io::Result<[Duration; 2]> {
-    let mut paces = [Duration::MAX; 2];
+/// Milliseconds that each core takes for a fixed piece of integer work; the thread
+/// stays on the load's core.
+pub(crate) fn pace() -> io::Result<[f64; 2]> {
+    let mut paces = [f64::INFINITY; 2];
     for (core, pace) in paces.iter_mut().enumerate() {
         pin(&[core])?;
         for _ in 0..3 {
-            *pace = (*pace).min(fixed_work());
+            *pace = pace.min(fixed_work().as_secs_f64() * 1e3);
         }
     }
     pin(&[LOAD_CORE])?;
@@ -56,12 +54,37 @@ fn fixed_work() -> Duration {
     begun.elapsed()
 }
 
-/// Whether the cores ran at the same pace at two times.
-pub(crate) fn steady(before: [Duration; 2], after: [Duration; 2]) -> bool {
-    before.iter().zip(after).all(|(before, after)| {
-        let ratio = after.as_secs_f64() / before.as_secs_f64();
-        ratio.max(1.0 / ratio) <= 1.0 + DRIFT_MAX
-    })
+/// How often the clock that `/proc` counts in ticks, in a second.
+const CLOCK_HZ: f64 = 100.0;
+
+/// What the cores have not worked so far, in seconds, summed up over some of them.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Spare {
+    /// Nothing was to be done.
+    pub(crate) idle: f64,
+    /// The machine below this one did something else.
+    pub(crate) stolen: f64,
+}
+
+impl Spare {
+    pub(crate) fn of(cores: &[usize]) -> io::Result<Spare> {
+        let stat = fs::read_to_string("/proc/stat")?;
+        let mut spare = Spare::default();
+        for core in cores {
+            let name = format!("cpu{core} ");
+            let line = stat.lines().find_map(|line| line.strip_prefix(&name)).unwrap_or("");
+            let ticks: Vec<f64> =
+                line.split_whitespace().filter_map(|it| it.parse().ok()).collect();
+            let seconds = |field: usize| ticks.get(field).copied().unwrap_or(0.0) / CLOCK_HZ;
+            spare.idle += seconds(3) + seconds(4);
+            spare.stolen += seconds(7);
+        }
+        Ok(spare)
+    }
+
+    pub(crate) fn since(self, before: Spare) -> Spare {
+        Spare { idle: self.idle - before.idle, stolen: self.stolen - before.stolen }
+    }
 }
 
 /// Time that a server has spent.
@@ -69,8 +92,6 @@ pub(crate) fn steady(before: [Duration; 2], after: [Duration; 2]) -> bool {
 pub(crate) struct Cpu {
     /// All of it, by the scheduler's exact account, with `ksoftirqd` of its cores.
     pub(crate) all_ns: u64,
-    /// The busiest thread's.
-    pub(crate) busiest_ns: u64,
     /// Sampled at each timer interrupt: good for shares over a second or more.
     pub(crate) user_ticks: u64,
     pub(crate) system_ticks: u64,
@@ -81,9 +102,7 @@ impl Cpu {
     pub(crate) fn of(pid: u32, cores: &[usize]) -> io::Result<Cpu> {
         let mut cpu = Cpu::default();
         for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
-            let ns = run_ns(&fs::read_to_string(thread?.path().join("schedstat"))?);
-            cpu.all_ns += ns;
-            cpu.busiest_ns = cpu.busiest_ns.max(ns);
+            cpu.all_ns += run_ns(&fs::read_to_string(thread?.path().join("schedstat"))?);
         }
         for core in cores {
             cpu.all_ns += softirq_ns(*core);
@@ -101,15 +120,9 @@ impl Cpu {
     pub(crate) fn since(self, before: Cpu) -> Cpu {
         Cpu {
             all_ns: self.all_ns - before.all_ns,
-            busiest_ns: self.busiest_ns - before.busiest_ns,
             user_ticks: self.user_ticks - before.user_ticks,
             system_ticks: self.system_ticks - before.system_ticks,
         }
-    }
-
-    /// The share of the time that was spent outside of the kernel.
-    pub(crate) fn user_share(self) -> f64 {
-        self.user_ticks as f64 / (self.user_ticks + self.system_ticks).max(1) as f64
     }
 }
 

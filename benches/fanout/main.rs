@@ -12,11 +12,16 @@
 //!   --players 8,50   players of a room
 //!   --peers ws,…     what to compare with: ws, socketio, colyseus, none
 //!   --parts a,b      of: check, fanout, peers, load, capacity, memory, workers, growth
+//!                    (and growth/players, growth/rooms, growth/rate, growth/entities);
+//!                    none: only the summary of `--with`
 //!   --out FILE       the results as JSON, for `benches/fanout/plot.py`
+//!   --with a,b       results of earlier runs, for the summary
 //! ```
 //!
 //! How it measures: docs/PERFORMANCE.md.
 
+#[cfg(target_os = "linux")]
+mod capacity;
 #[cfg(target_os = "linux")]
 mod ceiling;
 #[cfg(target_os = "linux")]
@@ -32,11 +37,17 @@ mod machine;
 #[cfg(target_os = "linux")]
 mod measure;
 #[cfg(target_os = "linux")]
+mod options;
+#[cfg(target_os = "linux")]
 mod parts;
 #[cfg(target_os = "linux")]
 mod rows;
 #[cfg(target_os = "linux")]
 mod server;
+#[cfg(target_os = "linux")]
+mod spread;
+#[cfg(target_os = "linux")]
+mod summary;
 #[cfg(target_os = "linux")]
 mod verify;
 
@@ -51,8 +62,8 @@ fn main() -> std::io::Result<()> {
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     let number = |word: &str| word.parse::<usize>().map_err(std::io::Error::other);
     match words[..] {
-        ["serve", "ceiling", players, hz, ..] => {
-            ceiling::serve(number(players)?, number(hz)? as u32)
+        ["serve", "ceiling", players, hz, _, npcs] => {
+            ceiling::serve(number(players)?, number(hz)? as u32, number(npcs)?)
         }
         ["serve", "tickwire", players, hz, workers, npcs] => host::serve(
             number(players)?,

@@ -3,15 +3,15 @@
 use std::io;
 use std::time::Duration;
 
-use super::crowd::{Crowd, Play, Seen};
-use super::machine::{Cpu, pace, steady};
-use super::server::{Peer, Server};
+use serde::{Deserialize, Serialize};
 
-/// Tries to find a time in which the machine keeps its pace.
-const TRIES_MAX: usize = 4;
+use super::crowd::{Crowd, Play, Seen};
+use super::machine::{Spare, pace};
+use super::server::{Peer, Server};
+use super::spread::quantile_ms;
 
 /// What is measured.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 pub(crate) struct Setting {
     pub(crate) peer: Peer,
     pub(crate) play: Play,
@@ -19,7 +19,7 @@ pub(crate) struct Setting {
     pub(crate) clients: usize,
     pub(crate) hz: u32,
     pub(crate) workers: usize,
-    /// Entities of a room that are nobody's; of Tickwire.
+    /// Entities of a room that are nobody's; of Tickwire, and as bytes of the ceiling.
     pub(crate) npcs: u32,
 }
 
@@ -27,6 +27,12 @@ impl Setting {
     /// All that is usual.
     pub(crate) fn of(peer: Peer, players: usize, clients: usize, hz: u32) -> Setting {
         Setting { peer, play: Play::EveryTick, players, clients, hz, workers: 1, npcs: 0 }
+    }
+
+    /// The same with another number of clients, in whole rooms.
+    pub(crate) fn with_clients(self, clients: f64) -> Setting {
+        let rooms = (clients / self.players as f64).round().max(1.0) as usize;
+        Setting { clients: rooms * self.players, ..self }
     }
 }
 
@@ -37,98 +43,174 @@ pub(crate) struct Time {
     pub(crate) window: Duration,
 }
 
+/// The middle of a distribution, and what 99 of 100 do not exceed.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Quantiles {
+    pub(crate) p50: f64,
+    pub(crate) p99: f64,
+}
+
+impl Quantiles {
+    fn of_ns(ns: &[u64]) -> Option<Quantiles> {
+        let at = |share| quantile_ms(ns, share);
+        (!ns.is_empty()).then(|| Quantiles { p50: at(0.5), p99: at(0.99) })
+    }
+}
+
 /// What one round of a setting gave.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Sample {
-    pub(crate) seen: Seen,
-    pub(crate) cpu: Cpu,
     pub(crate) clients: usize,
-    pub(crate) hz: u32,
+    /// Processor time of the server for each frame that a client got, in µs.
+    pub(crate) cpu_us: f64,
+    /// Frames that clients got in a second.
+    pub(crate) frames: f64,
+    /// The share of the frames that the rate promises.
+    pub(crate) delivered: f64,
+    /// Connections that ended.
+    pub(crate) lost: usize,
+    /// Cores that the server kept busy.
+    pub(crate) load: f64,
+    /// Sampled at the timer's interrupts: good for shares of many seconds.
+    pub(crate) user_ticks: u64,
+    pub(crate) system_ticks: u64,
+    /// Bytes of a client-frame.
+    pub(crate) bytes: f64,
     /// Resident bytes for each client.
     pub(crate) memory: f64,
-    /// Tick lateness, p50 and p99, µs; of Tickwire.
-    pub(crate) late: Option<(u64, u64)>,
+    pub(crate) interval_ms: Option<Quantiles>,
+    pub(crate) echo_ms: Option<Quantiles>,
+    /// How late ticks began; of Tickwire.
+    pub(crate) late_us: Option<Quantiles>,
+    /// Cores that the load's generator used, and how far it was behind its plan.
+    pub(crate) generator: f64,
+    pub(crate) behind_ms: f64,
+    /// Cores on which the server may run.
+    pub(crate) cores: usize,
+    /// Of those, what nobody used, and what was not there to be used.
+    pub(crate) idle: f64,
+    pub(crate) stolen: f64,
+    /// Milliseconds of a fixed piece of work on each core, before and after.
+    pub(crate) pace_ms: [[f64; 2]; 2],
+    /// The machine kept its pace in the whole round.
+    pub(crate) steady: bool,
+    /// What else is to be said of it.
+    pub(crate) note: Option<String>,
 }
 
 impl Sample {
-    /// Processor time of the server for each frame that a client got, in µs.
-    pub(crate) fn cpu_us(&self) -> f64 {
-        self.cpu.all_ns as f64 / 1000.0 / self.seen.frames.max(1) as f64
+    /// Frames a second for each core that was the server's alone: what the load's
+    /// generator took of its cores, and what others did, is not counted.
+    pub(crate) fn work_per_core(&self) -> f64 {
+        let shared = if self.cores > 1 { self.generator } else { 0.0 };
+        self.frames / (self.cores as f64 - shared - self.stolen)
     }
 
-    pub(crate) fn bytes(&self) -> f64 {
-        self.seen.bytes as f64 / self.seen.frames.max(1) as f64
-    }
-
-    /// The share of the server's core or cores that was busy.
-    pub(crate) fn load(&self) -> f64 {
-        self.cpu.all_ns as f64 / self.seen.took.as_nanos() as f64
-    }
-
-    /// The share of the frames that the rate promises.
-    pub(crate) fn delivered(&self) -> f64 {
-        let promised = self.clients as f64 * f64::from(self.hz) * self.seen.took.as_secs_f64();
-        self.seen.frames as f64 / promised
-    }
-
-    /// Whether the clients got what a game needs.
-    pub(crate) fn playable(&self) -> bool {
-        let two_ticks_ms = 2000.0 / f64::from(self.hz);
-        quantile_ms(&self.seen.intervals, 0.99) < two_ticks_ms
-            && self.delivered() >= 0.95
-            && self.seen.lost == 0
+    /// What the clients did not get that a game needs, if anything.
+    pub(crate) fn short_of(&self, hz: u32) -> Option<String> {
+        let two_ticks_ms = 2000.0 / f64::from(hz);
+        let p99 = self.interval_ms.map_or(f64::INFINITY, |interval| interval.p99);
+        let what = if self.lost > 0 {
+            format!("{} connections ended", self.lost)
+        } else if self.delivered < 0.95 {
+            format!("{:.0} % of the frames", self.delivered * 100.0)
+        } else if p99 >= two_ticks_ms {
+            format!("p99 of the interval {p99:.0} ms")
+        } else {
+            return None;
+        };
+        let generator = self.generator * 100.0;
+        let limit = if self.generator > 0.93 { "; the load's core was the limit" } else { "" };
+        Some(format!("{what}, generator {generator:.0} %{limit}"))
     }
 }
 
-/// The value that this share does not exceed, in milliseconds.
-pub(crate) fn quantile_ms(ns: &[u64], share: f64) -> f64 {
-    let mut sorted = ns.to_vec();
-    sorted.sort_unstable();
-    let at = (sorted.len().saturating_sub(1) as f64 * share).round() as usize;
-    sorted.get(at).map_or(f64::NAN, |ns| *ns as f64 / 1e6)
+/// A server and its crowd, which can grow.
+pub(crate) struct Stage {
+    setting: Setting,
+    server: Server,
+    crowd: Crowd,
+    /// Resident bytes of the server, and its clients, from which memory is counted.
+    base: (u64, usize),
 }
 
-/// The middle one.
-pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
-    let mut sorted: Vec<f64> = values.into_iter().collect();
-    sorted.sort_by(f64::total_cmp);
-    match sorted.len() {
-        0 => f64::NAN,
-        odd if odd % 2 == 1 => sorted[odd / 2],
-        even => f64::midpoint(sorted[even / 2 - 1], sorted[even / 2]),
+impl Stage {
+    pub(crate) fn set(setting: &Setting) -> io::Result<Stage> {
+        let mut server = Server::start(setting)?;
+        let base = (server.resident()?, 0);
+        let crowd = Crowd::join(&mut server, setting)?;
+        Ok(Stage { setting: *setting, server, crowd, base })
     }
-}
 
-/// Measures once, at a steady pace of the machine; the last try counts even so.
-pub(crate) fn measure(setting: &Setting, time: Time) -> io::Result<Sample> {
-    let mut tried = 0;
-    loop {
-        let before = pace()?;
-        let sample = once(setting, time)?;
-        tried += 1;
-        if steady(before, pace()?) || tried == TRIES_MAX {
-            return Ok(sample);
+    pub(crate) fn play(&mut self, time: Duration) -> io::Result<Seen> {
+        self.crowd.play(time)
+    }
+
+    /// More clients join while the others play on.
+    pub(crate) fn grow(&mut self, clients: usize) -> io::Result<()> {
+        self.crowd.grow(&mut self.server, clients)
+    }
+
+    /// Memory is from now on what those need who join later.
+    pub(crate) fn count_memory_from_here(&mut self) -> io::Result<()> {
+        self.base = (self.server.resident()?, self.crowd.clients());
+        Ok(())
+    }
+
+    /// Plays, and measures what it took.
+    pub(crate) fn window(&mut self, time: Duration) -> io::Result<Sample> {
+        let Stage { server, crowd, setting, base } = self;
+        let tickwire = setting.peer == Peer::Tickwire;
+        if tickwire {
+            server.ask("mark")?;
         }
-        eprintln!("{}: the machine changed its pace, once more", setting.peer);
+        let (cpu, spare) = (server.cpu()?, Spare::of(server.cores())?);
+        let seen = crowd.play(time)?;
+        let cpu = server.cpu()?.since(cpu);
+        let spare = Spare::of(server.cores())?.since(spare);
+        let late = if tickwire { server.ask("late")? } else { String::new() };
+        let late: Vec<f64> = late.split_whitespace().filter_map(|it| it.parse().ok()).collect();
+        let clients = crowd.clients();
+        let (seconds, frames) = (seen.took.as_secs_f64(), seen.frames.max(1) as f64);
+        let grown = server.resident()?.saturating_sub(base.0) as f64;
+        Ok(Sample {
+            clients,
+            cpu_us: cpu.all_ns as f64 / 1000.0 / frames,
+            frames: frames / seconds,
+            delivered: frames / (clients as f64 * f64::from(setting.hz) * seconds),
+            lost: seen.lost,
+            load: cpu.all_ns as f64 / 1e9 / seconds,
+            user_ticks: cpu.user_ticks,
+            system_ticks: cpu.system_ticks,
+            bytes: seen.bytes as f64 / frames,
+            memory: grown / (clients - base.1).max(1) as f64,
+            interval_ms: Quantiles::of_ns(&seen.intervals),
+            echo_ms: Quantiles::of_ns(&seen.echoes),
+            late_us: late.first().zip(late.get(1)).map(|(&p50, &p99)| Quantiles { p50, p99 }),
+            generator: seen.cpu.as_secs_f64() / seconds,
+            behind_ms: seen.behind.as_secs_f64() * 1000.0,
+            cores: server.cores().len(),
+            idle: spare.idle / seconds,
+            stolen: spare.stolen / seconds,
+            pace_ms: [[f64::NAN; 2]; 2],
+            steady: true,
+            note: None,
+        })
     }
 }
 
-fn once(setting: &Setting, time: Time) -> io::Result<Sample> {
-    let Setting { peer, play, players, clients, hz, .. } = *setting;
-    let mut server = Server::start(setting)?;
-    let empty = server.resident()?;
-    let mut crowd = Crowd::join(&mut server, peer, play, clients, players, hz)?;
-    crowd.play(time.warm)?;
-    let before = server.cpu()?;
-    let seen = crowd.play(time.window)?;
-    let cpu = server.cpu()?.since(before);
-    let memory = server.resident()?.saturating_sub(empty) as f64 / clients as f64;
-    let late = if peer == Peer::Tickwire { lateness(&mut server)? } else { None };
-    Ok(Sample { seen, cpu, clients, hz, memory, late })
+/// Measures with the pace of the machine before and after.
+pub(crate) fn paced(measure: impl FnOnce() -> io::Result<Sample>) -> io::Result<Sample> {
+    let before = pace()?;
+    let sample = measure()?;
+    Ok(Sample { pace_ms: [before, pace()?], ..sample })
 }
 
-fn lateness(server: &mut Server) -> io::Result<Option<(u64, u64)>> {
-    let line = server.ask("late")?;
-    let mut numbers = line.split_whitespace().filter_map(|number| number.parse().ok());
-    Ok(numbers.next().zip(numbers.next()))
+/// Measures a setting once.
+pub(crate) fn once(setting: &Setting, time: Time) -> io::Result<Sample> {
+    paced(|| {
+        let mut stage = Stage::set(setting)?;
+        stage.play(time.warm)?;
+        stage.window(time.window)
+    })
 }

@@ -1,86 +1,149 @@
-//! What was measured, as lines of the table and of the output for the plots.
+//! What was measured in rounds, as lines of the table.
 
 use std::io;
 
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 
 use super::crowd::Play;
-use super::measure::{Sample, Setting, Time, measure, median, quantile_ms};
+use super::measure::{Quantiles, Sample, Setting};
+use super::spread::Spread;
+
+/// A round is made at most so often to get one in which the machine keeps its pace.
+const TRIES_MAX: usize = 3;
+/// Two measurements of a core's pace that differ by more are of two machines.
+const DRIFT_MAX: f64 = 0.15;
 
 /// One setting after all rounds.
+#[derive(Serialize, Deserialize)]
 pub(crate) struct Row {
-    pub(crate) part: &'static str,
+    pub(crate) part: String,
     pub(crate) setting: Setting,
-    samples: Vec<Sample>,
-    /// Clients that one core serves, if that was looked for.
-    pub(crate) capacity: Option<usize>,
+    pub(crate) samples: Vec<Sample>,
+    /// Rounds that were made again because the machine changed its pace.
+    again: usize,
+}
+
+/// Settings that are compared with each other: measured one right after the other.
+pub(crate) struct Group {
+    part: String,
+    settings: Vec<Setting>,
+}
+
+impl Group {
+    pub(crate) fn new(part: &str, settings: impl Into<Vec<Setting>>) -> Group {
+        Group { part: part.to_owned(), settings: settings.into() }
+    }
+}
+
+/// Measures groups in turns, so that what the machine does meets them all. A group
+/// in whose round the machine changed its pace is measured again.
+pub(crate) fn in_rounds(
+    groups: &[Group],
+    rounds: usize,
+    measure: impl Fn(&Setting) -> io::Result<Sample>,
+) -> io::Result<Vec<Row>> {
+    let empty = |group: &Group| -> Vec<Row> {
+        let part = &group.part;
+        let row = |&setting| Row { part: part.clone(), setting, samples: Vec::new(), again: 0 };
+        group.settings.iter().map(row).collect()
+    };
+    let mut all: Vec<Vec<Row>> = groups.iter().map(empty).collect();
+    for _ in 0..rounds {
+        for rows in &mut all {
+            let mut tries = 1;
+            let mut samples = round(rows, &measure)?;
+            while !steady(&samples) && tries < TRIES_MAX {
+                samples = round(rows, &measure)?;
+                tries += 1;
+            }
+            let steady = steady(&samples);
+            for (row, sample) in rows.iter_mut().zip(samples) {
+                row.samples.push(Sample { steady, ..sample });
+                row.again += tries - 1;
+            }
+        }
+    }
+    let rows: Vec<Row> = all.into_iter().flatten().collect();
+    rows.iter().for_each(Row::print);
+    Ok(rows)
+}
+
+fn round(
+    rows: &[Row],
+    measure: impl Fn(&Setting) -> io::Result<Sample>,
+) -> io::Result<Vec<Sample>> {
+    rows.iter().map(|row| measure(&row.setting)).collect()
+}
+
+/// Whether each core kept its pace from the first of these to the last.
+fn steady(samples: &[Sample]) -> bool {
+    (0..2).all(|core| {
+        let paces = samples.iter().flat_map(|sample| sample.pace_ms).map(|pace| pace[core]);
+        Spread::of(paces).is_none_or(|pace| pace.most <= pace.least * (1.0 + DRIFT_MAX))
+    })
 }
 
 impl Row {
-    /// Measures settings in turns, so that what the machine does meets them all.
-    pub(crate) fn interleaved(
-        part: &'static str,
-        settings: &[Setting],
-        rounds: usize,
-        time: Time,
-    ) -> io::Result<Vec<Row>> {
-        let empty = |setting: &Setting| Row {
-            part,
-            setting: *setting,
-            samples: Vec::new(),
-            capacity: None,
-        };
-        let mut rows: Vec<Row> = settings.iter().map(empty).collect();
-        for _ in 0..rounds {
-            for row in &mut rows {
-                row.samples.push(measure(&row.setting, time)?);
-            }
+    /// The samples that count: of steady rounds, or all where there is no steady one.
+    fn counted(&self) -> impl Iterator<Item = &Sample> {
+        let any = self.samples.iter().any(|sample| sample.steady);
+        self.samples.iter().filter(move |sample| sample.steady || !any)
+    }
+
+    /// A figure over all rounds; None if it was not measured.
+    pub(crate) fn spread(&self, of: impl Fn(&Sample) -> Option<f64>) -> Option<Spread> {
+        Spread::of(self.counted().filter_map(of))
+    }
+
+    pub(crate) fn middle(&self, of: impl Fn(&Sample) -> f64) -> f64 {
+        self.spread(|sample| Some(of(sample))).map_or(f64::NAN, |spread| spread.middle)
+    }
+
+    /// A figure of this row over that of another one, in pairs of one round each.
+    pub(crate) fn ratio(&self, to: &Row, of: impl Fn(&Sample) -> Option<f64>) -> Option<Spread> {
+        let pairs: Vec<_> = self.samples.iter().zip(&to.samples).collect();
+        let good = |pair: &(&Sample, &Sample)| pair.0.steady && pair.1.steady;
+        let any = pairs.iter().any(good);
+        let pairs = pairs.into_iter().filter(|pair| good(pair) || !any);
+        Spread::of(pairs.filter_map(|(this, that)| Some(of(this)? / of(that)?)))
+    }
+
+    /// The share of the server's time that was spent outside of the kernel.
+    pub(crate) fn user_share(&self) -> f64 {
+        let sum = |of: fn(&Sample) -> u64| self.counted().map(of).sum::<u64>() as f64;
+        let user = sum(|sample| sample.user_ticks);
+        user / (user + sum(|sample| sample.system_ticks))
+    }
+
+    /// Rounds that count, and what became of the others.
+    pub(crate) fn rounds(&self) -> String {
+        let steady = self.samples.iter().filter(|sample| sample.steady).count();
+        let again = if self.again > 0 { format!(" +{}", self.again) } else { String::new() };
+        match self.samples.len() {
+            all if steady == all => format!("{all}{again}"),
+            all if steady == 0 => format!("{all} UNSTEADY{again}"),
+            all => format!("{steady} of {all}{again}"),
         }
-        rows.iter().for_each(Row::print);
-        Ok(rows)
-    }
-
-    fn middle(&self, of: impl Fn(&Sample) -> f64) -> f64 {
-        median(self.samples.iter().map(of))
-    }
-
-    pub(crate) fn cpu_us(&self) -> f64 {
-        self.middle(Sample::cpu_us)
-    }
-
-    pub(crate) fn interval_p99(&self) -> f64 {
-        self.middle(|sample| quantile_ms(&sample.seen.intervals, 0.99))
-    }
-
-    pub(crate) fn bytes(&self) -> f64 {
-        self.middle(Sample::bytes)
-    }
-
-    /// How many times the work per processor time the workers did of one alone, if
-    /// each had a core to itself: the time that the load took is nobody's.
-    pub(crate) fn scaling(&self, one: &Row) -> f64 {
-        let even = self.middle(|sample| sample.cpu.all_ns as f64 / sample.cpu.busiest_ns as f64);
-        even * one.cpu_us() / self.cpu_us()
-    }
-
-    /// The median of this row over that of another one, in pairs of one round each.
-    pub(crate) fn ratio(&self, to: &Row) -> f64 {
-        let pairs = self.samples.iter().zip(&to.samples);
-        median(pairs.map(|(this, that)| this.cpu_us() / that.cpu_us()))
     }
 
     pub(crate) fn title() {
         println!(
-            "{:<9} {:<9} {:<5} {:>7} {:>8} {:>3} {:>15} {:>6} {:>6} {:>7} {:>8} {:>14} {:>14} {:>9}",
+            "Times are medians of steady rounds, with the least and the greatest; rounds: those that\n\
+             count, + those that were made again because the machine changed its pace by over 15 %.\n"
+        );
+        println!(
+            "{:<15} {:<9} {:<5} {:>7} {:>7} {:>3} {:>18} {:>5} {:>5} {:>5} {:>6} {:>6} {:>8} {:>12} {:>12} {:>11} rounds",
             "part",
             "server",
             "play",
             "players",
             "clients",
             "Hz",
-            "CPU µs (spread)",
-            "user %",
-            "load %",
+            "CPU µs",
+            "user%",
+            "load%",
+            "gen%",
+            "steal%",
             "bytes",
             "KiB each",
             "interval ms",
@@ -90,59 +153,45 @@ impl Row {
     }
 
     fn print(&self) {
-        let Setting { peer, play, players, clients, hz, .. } = self.setting;
+        let Setting { peer, play, players, hz, workers, .. } = self.setting;
         let play = if play == Play::Held { "held" } else { "every" };
-        let quantiles = |of: fn(&Sample) -> &[u64]| {
-            let at = |share| self.middle(|sample| quantile_ms(of(sample), share));
-            let (p50, p99) = (at(0.5), at(0.99));
-            if p50.is_nan() { "-".to_owned() } else { format!("{p50:.1}/{p99:.1}") }
+        let name = if workers > 1 { format!("{peer} x{workers}") } else { peer.name().to_owned() };
+        let quantiles = |of: fn(&Sample) -> Option<Quantiles>, digits: usize| {
+            let p50 = self.spread(|sample| Some(of(sample)?.p50));
+            let p99 = self.spread(|sample| Some(of(sample)?.p99));
+            p50.zip(p99).map_or("-".to_owned(), |(p50, p99)| {
+                format!("{:.digits$}/{:.digits$}", p50.middle, p99.middle)
+            })
         };
-        let cpu: Vec<f64> = self.samples.iter().map(Sample::cpu_us).collect();
-        let least = cpu.iter().copied().fold(f64::INFINITY, f64::min);
-        let most = cpu.iter().copied().fold(0.0, f64::max);
-        let late = self.samples.iter().filter_map(|sample| sample.late).map(|late| late.1 as f64);
-        let late = median(late);
+        let cpu = self.spread(|sample| Some(sample.cpu_us));
         println!(
-            "{:<9} {peer:<9} {play:<5} {players:>7} {clients:>8} {hz:>3} {:>15} {:>6.0} {:>6.0} {:>7.1} {:>8.1} {:>14} {:>14} {:>9}",
+            "{:<15} {name:<9} {play:<5} {players:>7} {:>7.0} {hz:>3} {:>18} {:>5.0} {:>5.0} {:>5.0} {:>6.1} {:>6.1} {:>8.1} {:>12} {:>12} {:>11} {}",
             self.part,
-            format!("{:.2} ({least:.1}-{most:.1})", self.cpu_us()),
-            self.middle(|sample| sample.cpu.user_share()) * 100.0,
-            self.middle(Sample::load) * 100.0,
-            self.bytes(),
+            self.middle(|sample| sample.clients as f64),
+            cpu.map_or(String::new(), |cpu| cpu.shown(2)),
+            self.user_share() * 100.0,
+            self.middle(|sample| sample.load) * 100.0,
+            self.middle(|sample| sample.generator) * 100.0,
+            self.middle(|sample| sample.stolen) * 100.0,
+            self.middle(|sample| sample.bytes),
             self.middle(|sample| sample.memory) / 1024.0,
-            quantiles(|sample| &sample.seen.intervals),
-            quantiles(|sample| &sample.seen.echoes),
-            if late.is_nan() { "-".to_owned() } else { format!("{late:.0}") },
+            quantiles(|sample| sample.interval_ms, 1),
+            quantiles(|sample| sample.echo_ms, 1),
+            quantiles(|sample| sample.late_us, 0),
+            self.rounds(),
         );
-        let worst = self.samples.iter().map(|sample| sample.seen.behind.as_millis()).max();
-        let share =
-            self.middle(|sample| sample.seen.cpu.as_secs_f64() / sample.seen.took.as_secs_f64());
-        if self.middle(Sample::delivered) < 0.95 || share > 0.85 {
+        let notes = self.samples.iter().filter_map(|sample| sample.note.as_ref());
+        for note in notes {
+            println!("{:15} {note}", "");
+        }
+        let delivered = self.middle(|sample| sample.delivered);
+        if delivered < 0.95 && self.setting.workers == 1 && self.part != "workers" {
+            let behind = self.middle(|sample| sample.behind_ms);
             println!(
-                "          delivered {:.2} of the frames; the load used {:.0} % of its core, {} ms behind",
-                self.middle(Sample::delivered),
-                share * 100.0,
-                worst.unwrap_or_default()
+                "{:15} only {:.0} % of the frames; the load was {behind:.0} ms behind",
+                "",
+                delivered * 100.0
             );
         }
-    }
-
-    pub(crate) fn json(&self) -> Value {
-        let Setting { peer, play, players, clients, hz, workers, npcs } = self.setting;
-        json!({
-            "part": self.part, "server": peer.name(), "held": play == Play::Held,
-            "players": players, "clients": clients, "hz": hz, "workers": workers, "npcs": npcs,
-            "cpu_us": self.samples.iter().map(Sample::cpu_us).collect::<Vec<_>>(),
-            "user": self.middle(|sample| sample.cpu.user_share()),
-            "load": self.middle(Sample::load),
-            "load_generator": self.middle(|sample| {
-                sample.seen.cpu.as_secs_f64() / sample.seen.took.as_secs_f64()
-            }),
-            "bytes": self.bytes(),
-            "memory": self.middle(|sample| sample.memory),
-            "interval_p99_ms": self.interval_p99(),
-            "delivered": self.middle(Sample::delivered),
-            "capacity": self.capacity,
-        })
     }
 }

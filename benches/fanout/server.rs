@@ -6,11 +6,14 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
+use serde::{Deserialize, Serialize};
+
 use super::machine::{Cpu, LOAD_CORE, SERVER_CORE, pin, resident};
 use super::measure::Setting;
 
 /// Who is compared.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum Peer {
     Ceiling,
     Tickwire,
@@ -109,6 +112,11 @@ impl Server {
         let mut line = String::new();
         self.stdout.read_line(&mut line)?;
         Ok(line)
+    }
+
+    /// Where it may run.
+    pub(crate) fn cores(&self) -> &[usize] {
+        &self.cores
     }
 
     pub(crate) fn cpu(&self) -> io::Result<Cpu> {

@@ -11,10 +11,11 @@ use tickwire::game::schema_of;
 use tickwire_protocol::client::mirror::Mirror;
 use tickwire_protocol::message::ServerMessage;
 
-use super::crowd::{Crowd, Play};
+use super::crowd::Crowd;
 use super::game::Race;
-use super::measure::{Setting, quantile_ms};
+use super::measure::Setting;
 use super::server::{Peer, Server, node_folder};
+use super::spread::quantile_ms;
 
 /// A small room.
 const PLAYERS: usize = 10;
@@ -27,7 +28,7 @@ pub(crate) fn everybody_moves(peer: Peer) -> io::Result<()> {
     let crowd_size = if peer.in_node() { PLAYERS - 1 } else { PLAYERS };
     let setting = Setting::of(peer, PLAYERS, crowd_size, HZ);
     let mut server = Server::start(&setting)?;
-    let mut crowd = Crowd::join(&mut server, peer, Play::EveryTick, crowd_size, PLAYERS, HZ)?;
+    let mut crowd = Crowd::join(&mut server, &setting)?;
     let (moved, echo) = if peer.in_node() {
         let watcher = Command::new("node")
             .arg(node_folder().join("verify.mjs"))

@@ -16,7 +16,7 @@ class Race extends Room {
   onCreate() {
     this.state = new State();
     this.onMessage("i", (client, turn) => this.turns.set(client.sessionId, turn));
-    this.setSimulationInterval(() => {
+    this.setTimestep(() => {
       this.state.players.forEach((player, id) => move(player, this.turns.get(id) ?? 0));
     }, 1000 / hz);
   }

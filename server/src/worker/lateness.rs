@@ -48,6 +48,18 @@ impl Lateness {
         self.reanchored += other.reanchored;
     }
 
+    /// What came after `earlier`, a state that this distribution has been in.
+    pub fn since(&self, earlier: &Lateness) -> Lateness {
+        let mut late = self.late.clone();
+        // Counts only grow, so an earlier state can be taken away.
+        let _ = late.subtract(&earlier.late);
+        Lateness {
+            late,
+            lost: self.lost.saturating_sub(earlier.lost),
+            reanchored: self.reanchored.saturating_sub(earlier.reanchored),
+        }
+    }
+
     /// The lateness that this share of the ticks (0 to 1) does not exceed.
     pub fn quantile(&self, share: f64) -> Duration {
         Duration::from_micros(self.late.value_at_quantile(share))
@@ -85,5 +97,17 @@ mod tests {
         assert_eq!(all.quantile(0.3), Duration::from_micros(100));
         assert!(all.quantile(1.0) >= LATE_MAX);
         assert_eq!(all.lost(), Duration::from_micros(1_500_001));
+    }
+
+    #[test]
+    fn what_came_later_is_told_apart() {
+        let mut late = Lateness::default();
+        late.record(Duration::from_millis(50), Duration::from_millis(20));
+        let joined = late.clone();
+        late.record(Duration::from_micros(100), Duration::ZERO);
+        let played = late.since(&joined);
+        assert_eq!((played.ticks(), played.reanchored(), played.lost()), (1, 0, Duration::ZERO));
+        assert_eq!(played.quantile(1.0), Duration::from_micros(100));
+        assert_eq!(late.since(&late).ticks(), 0);
     }
 }

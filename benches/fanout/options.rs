@@ -1,0 +1,72 @@
+//! What is asked for on the command line.
+
+use std::io;
+use std::time::Duration;
+
+use super::measure::Time;
+use super::server::Peer;
+
+const PARTS: &str = "check,fanout,peers,load,capacity,memory,workers,growth";
+
+/// What to measure.
+pub(crate) struct Options {
+    pub(crate) quick: bool,
+    pub(crate) rounds: usize,
+    pub(crate) hz: Vec<u32>,
+    pub(crate) players: Vec<usize>,
+    pub(crate) peers: Vec<Peer>,
+    parts: Vec<String>,
+    /// Where the results go.
+    pub(crate) out: Option<String>,
+    /// Results of earlier runs, for the summary.
+    pub(crate) with: Vec<String>,
+}
+
+impl Options {
+    pub(crate) fn read(words: &[&str]) -> io::Result<Options> {
+        let quick = words.contains(&"--quick");
+        let value = |name: &str| {
+            let at = words.iter().position(|word| *word == name)?;
+            words.get(at + 1).copied()
+        };
+        let list = |name: &str, usual: &str| -> Vec<String> {
+            let given = value(name).unwrap_or(usual);
+            given.split(',').filter(|word| !word.is_empty()).map(str::to_owned).collect()
+        };
+        let numbers = |name: &str, usual: &str| -> io::Result<Vec<usize>> {
+            let all = list(name, usual);
+            all.iter().map(|word| word.parse().map_err(io::Error::other)).collect()
+        };
+        let rounds = numbers("--rounds", if quick { "1" } else { "5" })?;
+        let hz = numbers("--hz", if quick { "20" } else { "20,60" })?;
+        Ok(Options {
+            quick,
+            rounds: rounds.first().copied().unwrap_or(1),
+            hz: hz.iter().map(|hz| *hz as u32).collect(),
+            players: numbers("--players", if quick { "50" } else { "8,50,200" })?,
+            peers: list("--peers", "ws,socketio,colyseus")
+                .iter()
+                .filter_map(|name| Peer::named(name))
+                .collect(),
+            parts: list("--parts", if quick { "check,fanout" } else { PARTS }),
+            out: value("--out").map(str::to_owned),
+            with: list("--with", ""),
+        })
+    }
+
+    /// Whether a part is asked for, or the whole that it belongs to.
+    pub(crate) fn has(&self, part: &str) -> bool {
+        let whole = part.split('/').next();
+        self.parts.iter().any(|asked| asked == part || Some(asked.as_str()) == whole)
+    }
+
+    /// Whether anything of a whole is asked for.
+    pub(crate) fn has_any(&self, whole: &str) -> bool {
+        self.parts.iter().any(|asked| asked.split('/').next() == Some(whole))
+    }
+
+    pub(crate) fn time(&self) -> Time {
+        let window = if self.quick { 800 } else { 1500 };
+        Time { warm: Duration::from_millis(600), window: Duration::from_millis(window) }
+    }
+}
