@@ -4,65 +4,56 @@
 use std::io;
 use std::time::Duration;
 
-use super::measure::{Sample, Setting, Stage, Time, paced};
+use super::measure::{Sample, Setting, Stage, Time, once, paced};
 
-/// The first rung, as a share of the clients whose work would fill the core if it
-/// cost what it costs on an idle one; and from one rung to the next.
-const BEGIN: f64 = 0.6;
-const STEP: f64 = 0.06;
-/// No rung is higher.
-const END: f64 = 1.6;
-/// A server that sheds load needs about so long to find that it should.
-const SETTLE: Duration = Duration::from_millis(1300);
+/// The first step up, as long as all get what they need.
+const UP: f64 = 1.15;
+/// What is found and what was too much are at most so far apart.
+const CLOSE: f64 = 1.05;
+/// A server needs so long to get warm, or to find that it should shed load.
+const SETTLE: Duration = Duration::from_secs(3);
 
-/// Lets clients join until they no longer get what they need, and gives the last
-/// measurement where they did. `setting` has the clients of an easy beginning.
-pub(crate) fn climb(setting: &Setting, time: Time) -> io::Result<Sample> {
+/// Looks for the most clients that get what they need, and gives what was measured
+/// with so many. `setting` has the clients of an easy beginning.
+pub(crate) fn most(setting: &Setting, time: Time) -> io::Result<Sample> {
     paced(|| {
-        let first = rung(&mut Stage::set(setting)?, time)?;
-        let whole = 1e6 / (first.cpu_us * f64::from(setting.hz));
-        let mut begin = BEGIN;
+        let mut best = once(setting, time)?;
+        // As many as would fill the core if they cost what they cost on an idle one.
+        let mut next = 1e6 / (best.cpu_us * f64::from(setting.hz));
+        let mut too_many: Option<(f64, String)> = None;
         loop {
-            if let Some(best) = climb_from(setting, whole, begin, time)? {
-                return Ok(best);
+            let tried = setting.with_clients(next);
+            let sample = settled(&tried, time)?;
+            match sample.short_of(setting.hz) {
+                None => best = sample,
+                Some(short) => {
+                    let note = format!("at {} clients: {short}", tried.clients);
+                    too_many = Some((tried.clients as f64, note));
+                }
             }
-            // Not even there: from a lower rung, and in the end from the easy beginning.
-            begin -= 4.0 * STEP;
-            if whole * begin <= setting.clients as f64 {
-                return Ok(first);
+            let most = best.clients as f64;
+            next = match &too_many {
+                None => most * UP,
+                Some((least, note)) if *least <= most * CLOSE => {
+                    return Ok(Sample { note: Some(note.clone()), ..best });
+                }
+                Some((least, _)) => (most * least).sqrt(),
+            };
+            if setting.with_clients(next).clients == best.clients {
+                let note = too_many.map(|(_, note)| note);
+                return Ok(Sample { note, ..best });
             }
         }
     })
 }
 
-/// None if the first rung was too high.
-fn climb_from(setting: &Setting, whole: f64, begin: f64, time: Time) -> io::Result<Option<Sample>> {
-    let at = |share: f64| setting.with_clients(whole * share);
-    let mut stage = Stage::set(&at(begin))?;
-    let (mut share, mut best) = (begin, None::<Sample>);
-    loop {
-        let mut sample = rung(&mut stage, time)?;
-        let mut short = sample.short_of(setting.hz);
-        if short.is_some() {
-            // Once may be the machine's doing.
-            sample = rung(&mut stage, time)?;
-            short = sample.short_of(setting.hz);
-        }
-        if let Some(short) = short {
-            let note = format!("at {} clients: {short}", sample.clients);
-            return Ok(best.map(|best| Sample { note: Some(note), ..best }));
-        }
-        share += STEP;
-        let more = at(share).clients.saturating_sub(sample.clients);
-        best = Some(sample);
-        if share > END {
-            return Ok(best);
-        }
-        stage.grow(more)?;
-    }
-}
-
-fn rung(stage: &mut Stage, time: Time) -> io::Result<Sample> {
+/// One bad window may be the machine's doing; two are the server's.
+fn settled(setting: &Setting, time: Time) -> io::Result<Sample> {
+    let mut stage = Stage::set(setting)?;
     stage.play(SETTLE)?;
-    stage.window(time.window)
+    let sample = stage.window(time.window)?;
+    match sample.short_of(setting.hz) {
+        None => Ok(sample),
+        Some(_) => stage.window(time.window),
+    }
 }

@@ -21,6 +21,10 @@ use super::machine::raise_file_limit;
 /// Serves rooms of `players` at `hz` on the cores that it was started on.
 pub(crate) fn serve(players: usize, hz: u32, workers: usize, npcs: u32) -> io::Result<()> {
     raise_file_limit()?;
+    if workers > 1 {
+        // The load is on the same cores: it comes first, or there would be none.
+        rustix::process::nice(5)?;
+    }
     let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         match hz {

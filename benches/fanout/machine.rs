@@ -12,6 +12,7 @@ use rustix::thread::{CpuSet, sched_setaffinity};
 pub(crate) const SERVER_CORE: usize = 0;
 /// Where the load comes from.
 pub(crate) const LOAD_CORE: usize = 1;
+pub(crate) const ALL_CORES: [usize; 2] = [SERVER_CORE, LOAD_CORE];
 const PAGE_BYTES: u64 = 4096;
 
 /// Keeps this thread, and what it starts from now on, on some cores.

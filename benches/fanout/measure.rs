@@ -6,9 +6,14 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::crowd::{Crowd, Play, Seen};
-use super::machine::{Spare, pace};
+use super::machine::{ALL_CORES, Spare, pace};
 use super::server::{Peer, Server};
 use super::spread::quantile_ms;
+
+/// Of a core, what others on this machine may use, and what the machine below may
+/// take of both.
+const OTHERS_MAX: f64 = 0.12;
+const STOLEN_MAX: f64 = 0.12;
 
 /// What is measured.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
@@ -87,12 +92,18 @@ pub(crate) struct Sample {
     pub(crate) behind_ms: f64,
     /// Cores on which the server may run.
     pub(crate) cores: usize,
-    /// Of those, what nobody used, and what was not there to be used.
-    pub(crate) idle: f64,
+    /// Of those, what was not there to be used.
     pub(crate) stolen: f64,
+    /// The same of all cores, and what was there and used by nobody.
+    pub(crate) stolen_of_all: f64,
+    pub(crate) idle_of_all: f64,
     /// Milliseconds of a fixed piece of work on each core, before and after.
     pub(crate) pace_ms: [[f64; 2]; 2],
-    /// The machine kept its pace in the whole round.
+    /// Cores that neither server nor generator used.
+    pub(crate) others: f64,
+    /// The most that a worker says that it is busy, 0 to 1; of Tickwire.
+    pub(crate) busy: Option<f64>,
+    /// Nothing came in between in the whole round.
     pub(crate) steady: bool,
     /// What else is to be said of it.
     pub(crate) note: Option<String>,
@@ -104,6 +115,11 @@ impl Sample {
     pub(crate) fn work_per_core(&self) -> f64 {
         let shared = if self.cores > 1 { self.generator } else { 0.0 };
         self.frames / (self.cores as f64 - shared - self.stolen)
+    }
+
+    /// Whether somebody else had much of the cores.
+    pub(crate) fn is_disturbed(&self) -> bool {
+        self.others > OTHERS_MAX || self.stolen_of_all > STOLEN_MAX
     }
 
     /// What the clients did not get that a game needs, if anything.
@@ -164,14 +180,21 @@ impl Stage {
         if tickwire {
             server.ask("mark")?;
         }
-        let (cpu, spare) = (server.cpu()?, Spare::of(server.cores())?);
+        let spares = |server: &Server| -> io::Result<[Spare; 2]> {
+            Ok([Spare::of(server.cores())?, Spare::of(&ALL_CORES)?])
+        };
+        let (cpu, before) = (server.cpu()?, spares(server)?);
         let seen = crowd.play(time)?;
         let cpu = server.cpu()?.since(cpu);
-        let spare = Spare::of(server.cores())?.since(spare);
+        let after = spares(server)?;
+        let [spare, spare_all] = [after[0].since(before[0]), after[1].since(before[1])];
         let late = if tickwire { server.ask("late")? } else { String::new() };
         let late: Vec<f64> = late.split_whitespace().filter_map(|it| it.parse().ok()).collect();
         let clients = crowd.clients();
         let (seconds, frames) = (seen.took.as_secs_f64(), seen.frames.max(1) as f64);
+        let (load, generator) =
+            (cpu.all_ns as f64 / 1e9 / seconds, seen.cpu.as_secs_f64() / seconds);
+        let used = ALL_CORES.len() as f64 - (spare_all.idle + spare_all.stolen) / seconds;
         let grown = server.resident()?.saturating_sub(base.0) as f64;
         Ok(Sample {
             clients,
@@ -179,7 +202,7 @@ impl Stage {
             frames: frames / seconds,
             delivered: frames / (clients as f64 * f64::from(setting.hz) * seconds),
             lost: seen.lost,
-            load: cpu.all_ns as f64 / 1e9 / seconds,
+            load,
             user_ticks: cpu.user_ticks,
             system_ticks: cpu.system_ticks,
             bytes: seen.bytes as f64 / frames,
@@ -187,12 +210,15 @@ impl Stage {
             interval_ms: Quantiles::of_ns(&seen.intervals),
             echo_ms: Quantiles::of_ns(&seen.echoes),
             late_us: late.first().zip(late.get(1)).map(|(&p50, &p99)| Quantiles { p50, p99 }),
-            generator: seen.cpu.as_secs_f64() / seconds,
+            generator,
             behind_ms: seen.behind.as_secs_f64() * 1000.0,
             cores: server.cores().len(),
-            idle: spare.idle / seconds,
             stolen: spare.stolen / seconds,
+            stolen_of_all: spare_all.stolen / seconds,
+            idle_of_all: spare_all.idle / seconds,
             pace_ms: [[f64::NAN; 2]; 2],
+            others: used - load - generator,
+            busy: late.get(2).copied(),
             steady: true,
             note: None,
         })

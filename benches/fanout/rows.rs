@@ -8,7 +8,7 @@ use super::crowd::Play;
 use super::measure::{Quantiles, Sample, Setting};
 use super::spread::Spread;
 
-/// A round is made at most so often to get one in which the machine keeps its pace.
+/// A round is made at most so often to get one in which nothing comes in between.
 const TRIES_MAX: usize = 3;
 /// Two measurements of a core's pace that differ by more are of two machines.
 const DRIFT_MAX: f64 = 0.15;
@@ -19,7 +19,7 @@ pub(crate) struct Row {
     pub(crate) part: String,
     pub(crate) setting: Setting,
     pub(crate) samples: Vec<Sample>,
-    /// Rounds that were made again because the machine changed its pace.
+    /// Rounds that were made again because something came in between.
     again: usize,
 }
 
@@ -36,7 +36,7 @@ impl Group {
 }
 
 /// Measures groups in turns, so that what the machine does meets them all. A group
-/// in whose round the machine changed its pace is measured again.
+/// in whose round the machine changed its pace, or others used it, is measured again.
 pub(crate) fn in_rounds(
     groups: &[Group],
     rounds: usize,
@@ -53,6 +53,7 @@ pub(crate) fn in_rounds(
             let mut tries = 1;
             let mut samples = round(rows, &measure)?;
             while !steady(&samples) && tries < TRIES_MAX {
+                eprintln!("{}: not steady, once more", rows[0].part);
                 samples = round(rows, &measure)?;
                 tries += 1;
             }
@@ -75,12 +76,14 @@ fn round(
     rows.iter().map(|row| measure(&row.setting)).collect()
 }
 
-/// Whether each core kept its pace from the first of these to the last.
+/// Whether each core kept its pace from the first of these to the last, and was
+/// nobody else's.
 fn steady(samples: &[Sample]) -> bool {
-    (0..2).all(|core| {
+    let paced = (0..2).all(|core| {
         let paces = samples.iter().flat_map(|sample| sample.pace_ms).map(|pace| pace[core]);
         Spread::of(paces).is_none_or(|pace| pace.most <= pace.least * (1.0 + DRIFT_MAX))
-    })
+    });
+    paced && !samples.iter().any(Sample::is_disturbed)
 }
 
 impl Row {
@@ -128,8 +131,9 @@ impl Row {
 
     pub(crate) fn title() {
         println!(
-            "Times are medians of steady rounds, with the least and the greatest; rounds: those that\n\
-             count, + those that were made again because the machine changed its pace by over 15 %.\n"
+            "Times are medians of steady rounds, with the least and the greatest. Rounds: those that\n\
+             count, + those that were made again because a core changed its pace by over 15 %, or\n\
+             others had over 12 % of one.\n"
         );
         println!(
             "{:<15} {:<9} {:<5} {:>7} {:>7} {:>3} {:>18} {:>5} {:>5} {:>5} {:>6} {:>6} {:>8} {:>12} {:>12} {:>11} rounds",

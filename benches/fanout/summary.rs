@@ -91,7 +91,7 @@ impl Rows<'_> {
             .filter(|row| row.setting.peer == Peer::Tickwire)
             .filter(|row| row.setting.play == Play::EveryTick);
         let shares = Spread::of(every.clone().map(|row| row.user_share() * 100.0));
-        if let Some(row) = every.last() {
+        if let Some(row) = every.clone().next() {
             let what = "user space's share of the server's CPU, over the settings above";
             lines.extend(line(what, Target::AtMost(25.0), " %", 0, shares, row));
         }
