@@ -206,6 +206,11 @@ impl<I: Clone + Default + PartialEq> Seats<I> {
         self.slots.iter().filter_map(|slot| slot.seat.as_ref())
     }
 
+    /// The seats in `count` slots from `first` on.
+    pub(super) fn some(&self, first: usize, count: usize) -> impl Iterator<Item = &Seat<I>> {
+        self.slots.iter().skip(first).take(count).filter_map(|slot| slot.seat.as_ref())
+    }
+
     /// In the order of the slots.
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Seat<I>> {
         self.slots.iter_mut().filter_map(|slot| slot.seat.as_mut())

@@ -19,6 +19,8 @@ use super::{Ready, SocketKey};
 
 /// Events that one system call brings.
 const EVENTS_MAX: usize = 256;
+/// Owners whose memory is fetched before the first of them reads.
+const WARMED_AT_ONCE: usize = 16;
 const AT_ONCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 
 /// The sockets of a worker. Cheap to clone; stays on its thread.
@@ -176,8 +178,11 @@ impl Sockets {
             // First all are noted, then all are read: so the waits for what is known of
             // each socket overlap, and do not come one by one between the system calls.
             told.extend(events.iter().filter_map(|event| self.note(event.data.u64(), event.flags)));
-            told.iter().for_each(|owner| owner.warm());
-            told.drain(..).for_each(Ready::ready);
+            while !told.is_empty() {
+                let some = told.len().saturating_sub(WARMED_AT_ONCE);
+                told[some..].iter().for_each(|owner| owner.warm());
+                told.drain(some..).for_each(Ready::ready);
+            }
             if events.len() < EVENTS_MAX {
                 break;
             }
