@@ -12,12 +12,11 @@
 //! escape               `escape` zeros, and whatever the caller puts next
 //! ```
 //!
-//! Most codes are of small values with small orders: those are looked up.
+//! Most codes are of small values with small orders: those are looked up, here to
+//! be read, and in [`crate::chunk`] to be written.
 //!
 //! Nothing here allocates beyond the writer's own buffer, and the reader
 //! answers zeros past its end: callers ask [`BitReader::overrun`] once a record.
-
-use crate::chunk::escape;
 
 /// Writes bits to a growing buffer that it keeps between uses.
 #[derive(Debug, Default)]
@@ -77,6 +76,14 @@ impl BitWriter {
         true
     }
 
+    /// The same after bits that are gathered, which come back flushed.
+    #[inline(never)]
+    pub(crate) fn long(&mut self, gather: Gather, value: u64, k: u32) -> Gather {
+        self.close(gather);
+        self.golomb(value, k, u32::MAX);
+        self.open()
+    }
+
     /// Writes whole bytes, at whatever bit the writer stands.
     pub fn slice(&mut self, bytes: &[u8]) {
         let mut words = bytes.chunks_exact(4);
@@ -92,7 +99,22 @@ impl BitWriter {
 
     /// Appends all that `other` holds.
     pub fn append(&mut self, other: &BitWriter) {
-        self.slice(&other.bytes[..other.done]);
+        let end = self.done + other.done + 16;
+        if self.bytes.len() < end {
+            self.bytes.resize(end, 0);
+        }
+        let Gather { mut word, used } = self.rest;
+        let (words, rest) = other.bytes[..other.done].as_chunks();
+        let places = self.bytes[self.done..].as_chunks_mut().0;
+        for (place, bytes) in places.iter_mut().zip(words) {
+            let more = u64::from_le_bytes(*bytes);
+            *place = (word | more << used).to_le_bytes();
+            // What did not fit; shifted twice, as by 64 is not allowed.
+            word = more >> 1 >> (63 - used);
+        }
+        self.done += words.len() * 8;
+        self.rest = Gather { word, used };
+        self.slice(rest);
         self.put(other.rest.word, other.rest.used);
     }
 
@@ -166,68 +188,19 @@ impl Gather {
         self.used += bits;
     }
 
-    /// A code that [`short`] gave.
+    /// The same right after a flush: then 56 bits have room.
     #[inline(always)]
-    pub(crate) fn put_short(&mut self, w: &mut BitWriter, code: u16) {
-        if self.used > 63 - SHORT_BITS {
-            self.flush(w);
-        }
-        self.word |= u64::from(code & ((1 << SHORT_BITS) - 1)) << self.used;
-        self.used += u32::from(code >> SHORT_BITS);
+    pub(crate) fn push(&mut self, value: u64, bits: u32) {
+        debug_assert!(self.used + bits < 64 && value >> bits == 0, "{value} in {bits} bits");
+        self.word |= value << self.used;
+        self.used += bits;
     }
 }
 
 /// Orders of short codes are below this.
-const SHORT_ORDERS: u32 = 8;
-/// Values of short codes are below this.
-const SHORT_VALUES: u32 = 32;
-/// The bits of the longest short code, and more than its length takes.
-const SHORT_BITS: u32 = 11;
-
-/// The codes of small values with small orders, which most are: the code, and
-/// its length above [`SHORT_BITS`].
-static SHORT_CODES: [u16; (SHORT_ORDERS * SHORT_VALUES) as usize] = {
-    let mut codes = [0; (SHORT_ORDERS * SHORT_VALUES) as usize];
-    let mut index = 0;
-    while index < SHORT_ORDERS * SHORT_VALUES {
-        let (k, sum) = (index / SHORT_VALUES, index % SHORT_VALUES + (1 << (index / SHORT_VALUES)));
-        let (low, q) = (sum.ilog2(), sum.ilog2() - k);
-        let length = q + 1 + low;
-        assert!(length <= SHORT_BITS);
-        let code = ((sum ^ 1 << low) << 1 | 1) << q;
-        codes[index as usize] = (code | length << SHORT_BITS) as u16;
-        index += 1;
-    }
-    codes
-};
-
-/// The code of a value by a running mean, if the value is below `limit` (of
-/// [`short_limit`]) and its code is a short one.
-#[inline(always)]
-pub(crate) fn short(value: u64, limit: u8, mean: Mean) -> Option<u16> {
-    let order = mean.order();
-    if value >= u64::from(limit) || order >= SHORT_ORDERS {
-        return None;
-    }
-    // The mask says again what was just tested, so that no test is left.
-    Some(SHORT_CODES[(order * SHORT_VALUES + value as u32) as usize & (SHORT_CODES.len() - 1)])
-}
-
-/// Below which values no short code, of any order, reaches the escape of a
-/// scalar's width; 0 where short codes cannot be read without looking for it.
-pub(crate) fn short_limit(width: u32) -> u8 {
-    let fits = |value: u32| {
-        (0..SHORT_ORDERS).all(|k| {
-            let q = (value + (1 << k)).ilog2() - k;
-            let longest_read = (PEEKED - 1 - k) / 2;
-            k <= width && q.max(longest_read) < escape(width, k)
-        })
-    };
-    (0..SHORT_VALUES).take_while(|&value| fits(value)).count() as u8
-}
-
+pub(crate) const SHORT_ORDERS: u32 = 8;
 /// Bits that are looked at to read a short code.
-const PEEKED: u32 = 8;
+pub(crate) const PEEKED: u32 = 8;
 /// Bits that [`BitReader::fill`] loads at least: a short code, a flag and a group
 /// of a mask.
 const LOADED: u32 = 32;
@@ -460,6 +433,13 @@ impl Mean {
     #[inline(always)]
     pub fn order(self) -> u32 {
         (self.0 >> 3 | 1).ilog2()
+    }
+
+    /// The order counted down from `orders` - 1; it wraps where it is larger. This
+    /// is what the highest bit's position gives with the fewest instructions.
+    #[inline(always)]
+    pub(crate) fn order_below(self, orders: u32) -> u32 {
+        (self.0 | 15).leading_zeros().wrapping_sub(29 - orders)
     }
 
     /// Counts a value that is below the cap.

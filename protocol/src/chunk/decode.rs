@@ -10,7 +10,7 @@ use super::{
 };
 use crate::bits::{BitReader, Mean};
 use crate::heap::Heap;
-use crate::limits::{MIRROR_BYTES_MAX, SLOTS_MAX, TEXT_WINDOW};
+use crate::limits::{LEAVES_MAX, MIRROR_BYTES_MAX, SLOTS_MAX, TEXT_WINDOW};
 use crate::schema::layout::{Code, Layout, Node, Record, Scalar, TableLayout};
 use crate::value::ref_cell;
 
@@ -264,8 +264,7 @@ impl<'b> Section<'_, 'b> {
             return Ok(());
         }
         self.start(predicted);
-        let record = &self.layout.record;
-        updates(self.r, slots, record, self.decoder, &mut rows.updates(self.table))
+        updates(self.r, slots, self.layout, self.decoder, &mut rows.updates(self.table))
     }
 
     fn start(&mut self, predicted: bool) {
@@ -282,12 +281,13 @@ impl<'b> Section<'_, 'b> {
 fn updates(
     reader: &mut BitReader<'_>,
     mut slots: Slots,
-    record: &Record,
+    layout: &TableLayout,
     decoder: &mut Decoder,
     rows: &mut impl Updates,
 ) -> Result<(), Error> {
     // A copy can live in registers.
     let mut r = *reader;
+    let record = &layout.record;
     let leaves = record.leaves.len() as u32;
     let mut mask = 0;
     while let Some(slot) = slots.next(&mut r)? {
@@ -296,7 +296,7 @@ fn updates(
         let mut left = mask;
         while left != 0 {
             let index = left.trailing_zeros() as usize;
-            let step = record.steps.get(index).ok_or(Error::Truncated)?;
+            let step = &layout.steps[index % LEAVES_MAX];
             left &= left - 1;
             if !step.tree {
                 let cell = &mut cells[step.at as usize];
@@ -529,7 +529,7 @@ fn scalar(
     if scalar.code == Code::Count || (scalar.code == Code::Near && !fresh) {
         let mean = &mut means[scalar.mean as usize];
         let order = mean.order();
-        if scalar.short > 0
+        if scalar.near > 0
             && let Some(value) = r.short(order)
         {
             mean.count_small(value);

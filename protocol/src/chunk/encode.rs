@@ -1,13 +1,13 @@
 //! From rows to bits.
 
 use super::{
-    COUNT_ORDER, GENERATION_ORDER, GOLOMB_ESCAPE, GROUP, LENGTH_ORDER, REPEAT_BITS, SLOT_BITS,
-    TEXT_ORDER, escape,
+    COUNT_ORDER, GENERATION_ORDER, GOLOMB_ESCAPE, GROUP, LENGTH_ORDER, Means, REPEAT_BITS,
+    SLOT_BITS, TEXT_ORDER, escape, near,
 };
-use crate::bits::{BitWriter, Gather, Mean, short};
+use crate::bits::{BitWriter, Gather, Mean};
 use crate::heap::Heap;
-use crate::limits::TEXT_WINDOW;
-use crate::schema::layout::{Code, Motion, Node, Record, Scalar, TableLayout};
+use crate::limits::{LEAVES_MAX, TEXT_WINDOW};
+use crate::schema::layout::{Code, Motion, Node, Record, Scalar, Step, TableLayout};
 use crate::value::ref_parts;
 
 /// The sections of a table, in their order on the wire.
@@ -56,70 +56,49 @@ pub struct Encoder {
     slot_before: i64,
     mask_before: u64,
     gap: Mean,
-    /// Running means of the table's leaves, for the section under way.
-    means: Vec<Mean>,
+    /// Running means of the table, for the section under way.
+    means: Means,
     predicted: bool,
     texts: Texts,
-    /// Where a straight line leads: the motion cells of the row under way.
-    base: Vec<i64>,
-    /// The leaves of the row under way that are sought there.
-    along: u64,
+    /// Where straight lines lead the rows of a batch.
+    lines: Vec<i64>,
 }
 
-/// The straight line that a client draws for a row: its cells at two ticks.
+/// Updates that are written in one go.
+const BATCH: usize = 8;
+
+/// A row that may be another one now than what a client has.
 #[derive(Clone, Copy, Debug)]
-pub struct Line<'a> {
-    /// At the earlier tick.
-    pub earlier: &'a [i64],
-    /// At the later one.
-    pub later: &'a [i64],
-    /// Ticks between the two.
-    pub apart: u32,
-    /// Ticks from the later one to the chunk's.
-    pub ahead: u32,
+pub struct Update<'a> {
+    /// The row's slot.
+    pub slot: u32,
+    /// The leaves in which the two differ: all of them, and no others.
+    pub mask: u64,
+    /// What the client has.
+    pub base: &'a [i64],
+    /// What is now.
+    pub new: &'a [i64],
 }
 
-impl Line<'_> {
-    /// Fills the motion cells of `base` with where the line leads, and gives the
-    /// mask of the leaves in which `new` is elsewhere.
-    #[inline(always)]
-    fn extend(&self, layout: &TableLayout, touched: u64, new: &[i64], base: &mut [i64]) -> u64 {
-        let still = touched & !layout.motion;
-        let mask = match still {
-            0 => 0,
-            _ => layout.record.differing_among(still, self.later, new),
-        };
-        if self.apart == self.ahead {
-            mask | self.extend_by(layout, new, base, Scalar::go_on)
-        } else {
-            let (apart, ahead) = (self.apart, self.ahead);
-            mask | self.extend_by(layout, new, base, |scalar, earlier, later| {
-                scalar.extrapolate(earlier, later, apart, ahead)
-            })
-        }
-    }
+impl Update<'_> {
+    /// A place for one.
+    const NONE: Update<'static> = Update { slot: 0, mask: 0, base: &[], new: &[] };
+}
 
-    /// The same for motion, where `lead` says where a line leads.
-    #[inline(always)]
-    fn extend_by(
-        &self,
-        layout: &TableLayout,
-        new: &[i64],
-        base: &mut [i64],
-        lead: impl Fn(&Scalar, i64, i64) -> i64,
-    ) -> u64 {
-        // Of one length, so that one test of an index is enough.
-        let cells = layout.cells;
-        let (earlier, later) = (&self.earlier[..cells], &self.later[..cells]);
-        let (new, base) = (&new[..cells], &mut base[..cells]);
-        let mut mask = 0;
-        for &Motion { at, bit, ref scalar } in &layout.motions {
-            let cell = lead(scalar, earlier[at], later[at]);
-            base[at] = cell;
-            mask |= u64::from(cell != new[at]) << bit;
-        }
-        mask
-    }
+/// A row for which a client draws a straight line through two ticks.
+#[derive(Clone, Copy, Debug)]
+pub struct Moving<'a> {
+    /// The row's slot.
+    pub slot: u32,
+    /// Leaves that are not motion are the same at the later tick and now, unless
+    /// they are among these.
+    pub touched: u64,
+    /// The row at the earlier tick; as at the later one if it stands still.
+    pub earlier: &'a [i64],
+    /// The row at the later tick.
+    pub later: &'a [i64],
+    /// What is now.
+    pub new: &'a [i64],
 }
 
 impl Default for Encoder {
@@ -134,11 +113,10 @@ impl Default for Encoder {
             slot_before: -1,
             mask_before: 0,
             gap: Mean::new(0),
-            means: Vec::new(),
+            means: Means::default(),
             predicted: false,
             texts: Texts::default(),
-            base: Vec::new(),
-            along: 0,
+            lines: Vec::new(),
         }
     }
 }
@@ -201,7 +179,6 @@ impl Encoder {
 
     /// An entity's row is `new` where the client has `base`. Writes nothing if
     /// they are the same.
-    #[inline]
     pub fn update(
         &mut self,
         layout: &TableLayout,
@@ -210,95 +187,110 @@ impl Encoder {
         new: &[i64],
         heap: &Heap,
     ) {
-        self.update_leaves(layout, slot, layout.record.differing(base, new), base, new, heap);
+        let mask = layout.record.differing(base, new);
+        self.updates(layout, [Update { slot, mask, base, new }].into_iter(), heap);
     }
 
-    /// The same for who knows already which leaves differ.
+    /// The same for many rows, of which is known which leaves differ.
     #[inline]
-    pub fn update_leaves(
+    pub fn updates<'a>(
         &mut self,
         layout: &TableLayout,
-        slot: u32,
-        mask: u64,
-        base: &[i64],
-        new: &[i64],
+        rows: impl Iterator<Item = Update<'a>>,
         heap: &Heap,
     ) {
-        if mask != 0 {
-            self.along = 0;
-            self.differing(layout, slot, mask, base, new, heap);
-        }
+        let (mut batch, mut count) = ([Update::NONE; BATCH], 0);
+        // Not a loop: the iterator's own can be a better one.
+        rows.filter(|row| row.mask != 0).for_each(|row| {
+            batch[count % BATCH] = row;
+            count += 1;
+            if count == BATCH {
+                self.write(layout, &batch, None, heap);
+                count = 0;
+            }
+        });
+        self.write(layout, &batch[..count], None, heap);
     }
 
-    /// The same, where the client draws a straight line for what is motion.
-    /// Only leaves of `touched` have other values at the ends of the line and now.
+    /// The same for rows of which the client draws a straight line for what is
+    /// motion: through two ticks that are `apart` ticks from each other, and
+    /// `ahead` ticks on.
     #[inline]
-    pub fn update_along(
+    pub fn updates_along<'a>(
         &mut self,
         layout: &TableLayout,
-        slot: u32,
-        line: &Line<'_>,
-        touched: u64,
-        new: &[i64],
+        (apart, ahead): (u32, u32),
+        rows: impl Iterator<Item = Moving<'a>>,
         heap: &Heap,
     ) {
-        if self.base.len() < layout.cells {
-            self.base.resize(layout.cells, 0);
+        let (mut batch, mut count) = ([Update::NONE; BATCH], 0);
+        let mut lines = core::mem::take(&mut self.lines);
+        if lines.len() < BATCH * layout.cells {
+            lines.resize(BATCH * layout.cells, 0);
         }
-        let mask = line.extend(layout, touched, new, &mut self.base);
-        if mask != 0 {
-            self.along = layout.motion;
-            self.differing(layout, slot, mask, line.later, new, heap);
-        }
+        rows.for_each(|row| {
+            let line = &mut lines[count * layout.cells..][..layout.cells];
+            let mask = row.extend(layout, (apart, ahead), line);
+            // A row that is where it was expected leaves its place to the next one.
+            batch[count % BATCH] = Update { slot: row.slot, mask, base: &[], new: row.new };
+            count += usize::from(mask != 0);
+            if count == BATCH {
+                self.write(layout, &batch, Some(&lines), heap);
+                count = 0;
+            }
+        });
+        self.write(layout, &batch[..count], Some(&lines), heap);
+        self.lines = lines;
     }
 
-    /// Writes an update whose leaves of `mask` differ, and there are some: those
-    /// of `self.along` from the line, the others from `base`.
-    fn differing(
+    /// Writes updates, each of which differs in some leaf. Their bases are in
+    /// `lines`, one after the other, if that is there. On its own, so that its
+    /// variables have the registers for themselves.
+    #[inline(never)]
+    fn write(
         &mut self,
         layout: &TableLayout,
-        slot: u32,
-        mask: u64,
-        base: &[i64],
-        new: &[i64],
+        rows: &[Update<'_>],
+        lines: Option<&[i64]>,
         heap: &Heap,
     ) {
+        if rows.is_empty() {
+            return;
+        }
         if self.section != Section::Updates {
             let means = if self.predicted { &layout.means_predicted } else { &layout.means };
             self.open(Section::Updates, means);
         }
-        let mut gather = self.records.open();
-        self.gap(slot, &mut gather);
-        let same = mask == self.mask_before;
-        self.mask_before = mask;
-        let leaves = layout.record.leaves.len() as u32;
-        if leaves <= GROUP {
-            // The flag and the mask, or the flag alone.
-            let (bits, count) = if same { (1, 1) } else { (mask << 1, leaves + 1) };
-            gather.put(&mut self.records, bits, count);
-        } else {
-            gather.put(&mut self.records, u64::from(same), 1);
-            if !same {
-                self.records.close(gather);
-                write_mask(&mut self.records, mask, leaves);
-                gather = self.records.open();
+        let Encoder { records: w, means, texts, .. } = self;
+        let (record, cells) = (&layout.record, layout.cells);
+        let leaves = record.leaves.len() as u32;
+        let mut head = Head { gap: self.gap, slot: self.slot_before, mask: self.mask_before };
+        let mut gather = w.open();
+        for (place, row) in rows.iter().enumerate() {
+            let base = lines.map_or(row.base, |lines| &lines[place * cells..]);
+            let (base, new) = (&base[..cells], &row.new[..cells]);
+            gather = head.write(w, gather, row.slot, row.mask, leaves);
+            let mut left = row.mask;
+            while left != 0 {
+                let index = left.trailing_zeros() as usize % LEAVES_MAX;
+                left &= left - 1;
+                let Step { at, scalar, .. } = &layout.steps[index];
+                let mean = &mut means.own[index];
+                if let (Some(base), Some(new)) = (base.get(*at as usize), new.get(*at as usize))
+                    && let Some(code) = near::code(new.wrapping_sub(*base), scalar.near, *mean)
+                {
+                    gather.put(w, code.bits(), code.length());
+                    mean.count_small(code.value());
+                } else {
+                    let mut row = RowEncoder { w, means, texts, heap };
+                    gather = row.leaf(gather, record, index, base, new);
+                }
             }
+            gather.flush(w);
         }
-        let line = &*self.base;
-        let mut row = RowEncoder {
-            w: &mut self.records,
-            means: &mut self.means,
-            texts: &mut self.texts,
-            heap,
-        };
-        let mut left = mask;
-        while left != 0 {
-            let index = left.trailing_zeros() as usize;
-            let from = if self.along >> index & 1 != 0 { line } else { base };
-            left &= left - 1;
-            row.leaf(&mut gather, &layout.record, index, from, new);
-        }
-        row.w.close(gather);
+        w.close(gather);
+        (self.gap, self.slot_before, self.mask_before) = (head.gap, head.slot, head.mask);
+        self.count += rows.len() as u32;
     }
 
     /// Ends the chunk and appends it to `bytes`; nothing if there were no records.
@@ -316,24 +308,9 @@ impl Encoder {
         if self.section != section {
             self.open(section, &[]);
         }
-        let mut gather = self.records.open();
-        self.gap(slot, &mut gather);
-        self.records.close(gather);
-    }
-
-    /// Counts a record of the section under way, and writes how far its slot is.
-    #[inline(always)]
-    fn gap(&mut self, slot: u32, gather: &mut Gather) {
         let gap = i64::from(slot) - self.slot_before - 1;
         debug_assert!(gap >= 0, "slots ascend");
-        match short(gap as u64, GAP_SHORT, self.gap) {
-            Some(code) => gather.put_short(&mut self.records, code),
-            None => {
-                self.records.close(*gather);
-                self.records.golomb(gap as u64, self.gap.order(), GOLOMB_ESCAPE);
-                *gather = self.records.open();
-            }
-        }
+        self.records.golomb(gap as u64, self.gap.order(), GOLOMB_ESCAPE);
         self.gap.count(gap as u64);
         self.slot_before = i64::from(slot);
         self.count += 1;
@@ -356,8 +333,7 @@ impl Encoder {
         self.slot_before = -1;
         self.mask_before = 0;
         self.gap = Mean::new(0);
-        self.means.clear();
-        self.means.extend_from_slice(means);
+        self.means.start(means);
     }
 
     /// Writes the section under way, or that it is empty.
@@ -393,8 +369,90 @@ impl Encoder {
     }
 }
 
-/// Gaps below this have short codes: nothing escapes so early.
-const GAP_SHORT: u8 = 32;
+/// What the head of a record differs from: the records before it.
+struct Head {
+    gap: Mean,
+    slot: i64,
+    mask: u64,
+}
+
+impl Head {
+    /// Writes how far the slot is, and the mask, after bits that are flushed.
+    #[inline(always)]
+    fn write(
+        &mut self,
+        w: &mut BitWriter,
+        mut gather: Gather,
+        slot: u32,
+        mask: u64,
+        leaves: u32,
+    ) -> Gather {
+        let gap = i64::from(slot) - self.slot - 1;
+        debug_assert!(gap >= 0, "slots ascend");
+        self.slot = i64::from(slot);
+        if gap == 0 {
+            gather.push(1, 1 + self.gap.order());
+            self.gap.count_small(0);
+        } else {
+            gather = w.long(gather, gap as u64, self.gap.order());
+            self.gap.count(gap as u64);
+        }
+        let same = mask == self.mask;
+        self.mask = mask;
+        if leaves <= GROUP {
+            // The flag and the mask, or the flag alone.
+            let (bits, count) = if same { (1, 1) } else { (mask << 1, leaves + 1) };
+            gather.push(bits, count);
+        } else if same {
+            gather.push(1, 1);
+        } else {
+            gather = long_mask(w, gather, mask, leaves);
+        }
+        gather
+    }
+}
+
+/// The flag and the groups of a mask, after the bits that are gathered already.
+#[inline(never)]
+fn long_mask(w: &mut BitWriter, gather: Gather, mask: u64, leaves: u32) -> Gather {
+    w.close(gather);
+    w.flag(false);
+    write_mask(w, mask, leaves);
+    w.open()
+}
+
+impl Moving<'_> {
+    /// Fills what of `line` is in the mask with where the line leads, and gives
+    /// this mask: of the leaves in which `new` is elsewhere.
+    #[inline(always)]
+    fn extend(&self, layout: &TableLayout, (apart, ahead): (u32, u32), line: &mut [i64]) -> u64 {
+        // Of one length, so that one test of an index is enough.
+        let cells = layout.cells;
+        let (earlier, later) = (&self.earlier[..cells], &self.later[..cells]);
+        let (new, line) = (&self.new[..cells], &mut line[..cells]);
+        let mut mask = match self.touched & !layout.motion {
+            0 => 0,
+            touched => still(&layout.record, touched, later, new, line),
+        };
+        for &Motion { at, bit, ref scalar } in &layout.motions {
+            let cell = scalar.extrapolate(earlier[at], later[at], apart, ahead);
+            line[at] = cell;
+            mask |= u64::from(cell != new[at]) << bit;
+        }
+        mask
+    }
+}
+
+/// The mask of what is no motion and differs; its base goes into `line`.
+#[inline(never)]
+fn still(record: &Record, touched: u64, later: &[i64], new: &[i64], line: &mut [i64]) -> u64 {
+    let mask = record.differing_among(touched, later, new);
+    for leaf in record.leaves.iter().enumerate().filter(|(i, _)| mask >> i & 1 != 0) {
+        let cells = leaf.1.at..leaf.1.at + leaf.1.cells;
+        line[cells.clone()].copy_from_slice(&later[cells]);
+    }
+    mask
+}
 
 /// The row that a new entity differs from.
 struct Zeros;
@@ -434,7 +492,7 @@ struct Texts {
 /// Writes values of one row.
 struct RowEncoder<'a> {
     w: &'a mut BitWriter,
-    means: &'a mut [Mean],
+    means: &'a mut Means,
     texts: &'a mut Texts,
     heap: &'a Heap,
 }
@@ -447,32 +505,28 @@ impl RowEncoder<'_> {
         while left != 0 {
             let index = left.trailing_zeros() as usize;
             left &= left - 1;
-            self.leaf(&mut gather, record, index, base, new);
+            gather = self.leaf(gather, record, index, base, new);
         }
         self.w.close(gather);
     }
 
     /// A leaf that differs from `base`, after the bits that are gathered already.
-    #[inline(always)]
+    /// These go by value, so that whoever gathers has them in registers; they
+    /// come back flushed.
+    #[inline(never)]
     fn leaf(
         &mut self,
-        gather: &mut Gather,
+        gather: Gather,
         record: &Record,
         index: usize,
         base: &[i64],
         new: &[i64],
-    ) {
-        let step = &record.steps[index];
-        let at = step.at as usize;
-        if step.tree {
-            self.w.close(*gather);
-            let leaf = &record.leaves[index];
-            let cells = at..at + leaf.cells;
-            self.node(&leaf.node, Some(&base[cells.clone()]), &new[cells]);
-            *gather = self.w.open();
-        } else {
-            self.scalar(gather, &step.scalar, base[at], new[at], false);
-        }
+    ) -> Gather {
+        let leaf = &record.leaves[index];
+        let cells = leaf.at..leaf.at + leaf.cells;
+        self.w.close(gather);
+        self.node(&leaf.node, Some(&base[cells.clone()]), &new[cells]);
+        self.w.open()
     }
 
     /// The leaves of `mask`, none of which is all zero, of something new.
@@ -484,52 +538,32 @@ impl RowEncoder<'_> {
         }
     }
 
-    #[inline(always)]
-    fn scalar(&mut self, bits: &mut Gather, scalar: &Scalar, base: i64, new: i64, fresh: bool) {
+    fn scalar(&mut self, scalar: &Scalar, base: i64, new: i64, fresh: bool) {
         debug_assert!(scalar.contains(new), "cell {new} of {scalar:?}");
         let plain = new.wrapping_sub(scalar.lowest) as u64;
         match scalar.code {
             Code::Flip => {}
-            Code::Fixed => self.plain(bits, plain, scalar.width),
-            Code::Near if fresh => self.plain(bits, plain, scalar.width),
+            Code::Fixed => self.w.put(plain, scalar.width),
+            Code::Near if fresh => self.w.put(plain, scalar.width),
             Code::Near | Code::Count => {
-                let difference = scalar.difference(base, new);
-                // Zigzag, without the zero that the mask has excluded.
-                let value = ((difference << 1) ^ (difference >> 63)) as u64 - 1;
-                let mean = &mut self.means[scalar.mean as usize];
-                if let Some(code) = short(value, scalar.short, *mean) {
-                    bits.put_short(self.w, code);
-                    return mean.count_small(value);
-                }
+                // The mask has excluded the zero.
+                let value = near::value_of(scalar.difference(base, new));
+                let mean = self.means.of(scalar);
                 let order = mean.order().min(scalar.width);
-                self.w.close(*bits);
                 if self.w.golomb(value, order, escape(scalar.width, order)) {
                     mean.count(value);
                 } else {
                     self.w.put(plain, scalar.width);
                 }
-                *bits = self.w.open();
             }
         }
-    }
-
-    /// A cell as it is.
-    #[inline(always)]
-    fn plain(&mut self, bits: &mut Gather, plain: u64, width: u32) {
-        self.w.close(*bits);
-        self.w.put(plain, width);
-        *bits = self.w.open();
     }
 
     /// A value that differs from its base; no base stands for all zeros.
     fn node(&mut self, node: &Node, base: Option<&[i64]>, new: &[i64]) {
         let before = |at: usize| base.map_or(0, |base| base[at]);
         match node {
-            Node::Scalar(scalar) => {
-                let mut gather = self.w.open();
-                self.scalar(&mut gather, scalar, before(0), new[0], base.is_none());
-                self.w.close(gather);
-            }
+            Node::Scalar(scalar) => self.scalar(scalar, before(0), new[0], base.is_none()),
             Node::Text { .. } => self.text(new[0]),
             Node::Ref => {
                 self.w.flag(new[0] != 0);

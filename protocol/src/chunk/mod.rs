@@ -24,9 +24,14 @@
 
 mod decode;
 mod encode;
+pub(crate) mod near;
+
+use crate::bits::Mean;
+use crate::limits::LEAVES_MAX;
+use crate::schema::layout::Scalar;
 
 pub use decode::{Decoder, Error, Rows, Updates};
-pub use encode::{Encoder, Line};
+pub use encode::{Encoder, Moving, Update};
 
 /// More zeros than any number on the wire starts with: a prefix this long is malformed.
 pub(crate) const GOLOMB_ESCAPE: u32 = 32;
@@ -50,4 +55,38 @@ const GROUP: u32 = 8;
 #[inline]
 pub(crate) const fn escape(width: u32, order: u32) -> u32 {
     (width - order) / 2 + 1
+}
+
+/// The running means of a table's scalars, within one section.
+#[derive(Debug)]
+struct Means {
+    /// Of the row's own leaves: one for each bit of a mask.
+    own: [Mean; LEAVES_MAX],
+    /// Of what is inside of them.
+    inner: Vec<Mean>,
+}
+
+impl Default for Means {
+    fn default() -> Self {
+        Means { own: [Mean::new(0); LEAVES_MAX], inner: Vec::new() }
+    }
+}
+
+impl Means {
+    /// Starts a section with a table's means, which are of both sorts or none.
+    fn start(&mut self, means: &[Mean]) {
+        self.inner.clear();
+        if let Some((own, inner)) = means.split_first_chunk() {
+            self.own = *own;
+            self.inner.extend_from_slice(inner);
+        }
+    }
+
+    fn of(&mut self, scalar: &Scalar) -> &mut Mean {
+        let at = scalar.mean as usize;
+        match at.checked_sub(LEAVES_MAX) {
+            Some(inner) => &mut self.inner[inner],
+            None => &mut self.own[at],
+        }
+    }
 }

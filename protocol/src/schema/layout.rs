@@ -5,9 +5,11 @@
 //! can know of a field that the other forgot.
 
 use super::{Field, FloatRepr, IntRepr, Kind, Schema, TableSchema};
-use crate::bits::{Mean, short_limit};
+use crate::bits::Mean;
+use crate::chunk::near;
 use crate::grid::Grid;
 use crate::heap::Heap;
+use crate::limits::LEAVES_MAX;
 use crate::value::int_origin;
 
 /// A schema's tables, compiled.
@@ -22,13 +24,17 @@ pub struct Layout {
 pub struct TableLayout {
     /// The entity's leaves.
     pub record: Record,
+    /// The same leaves for the inner loops of the codec, which have no use for names
+    /// and trees. There are always as many, so that no bit of a mask is without.
+    pub steps: Box<[Step; LEAVES_MAX]>,
     /// Cells of a row.
     pub cells: usize,
     /// The leaves that are motion, as a mask.
     pub motion: u64,
     /// Each of them.
     pub motions: Vec<Motion>,
-    /// Where the running mean of each adaptive leaf starts in a plain section.
+    /// Where running means start in a plain section: one for each bit of a mask, then
+    /// those inside of leaves. What has no use for its mean never looks at it.
     pub means: Vec<Mean>,
     /// The same for a section of predicted updates.
     pub means_predicted: Vec<Mean>,
@@ -50,21 +56,19 @@ pub struct Motion {
 pub struct Record {
     /// At most 64.
     pub leaves: Vec<Leaf>,
-    /// The same leaves for the inner loops of the codec, which have no use for
-    /// names and go into the tree only where there is one.
-    pub steps: Vec<Step>,
     /// Cells of all of them.
     pub cells: usize,
 }
 
 /// A leaf as the codec's inner loops see it: one cache line.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
 pub struct Step {
-    /// First cell, counted from the record's first.
+    /// First cell of the row.
     pub at: u32,
     /// Whether this is more than an integer: then [`Leaf::node`] says what.
     pub tree: bool,
-    /// The integer.
+    /// The integer; of a tree, one that has no differences.
     pub scalar: Scalar,
 }
 
@@ -145,8 +149,9 @@ pub struct Scalar {
     pub not_finite: u64,
     /// The index of its running mean in the table, if the code has one.
     pub mean: u32,
-    /// Below which values a difference has a short code; see [`crate::bits`].
-    pub short: u8,
+    /// For which differences codes are looked up, if it has differences: from
+    /// minus this to just below it.
+    pub near: u8,
     /// How it is written.
     pub code: Code,
 }
@@ -202,7 +207,7 @@ impl Layout {
 impl TableLayout {
     fn new(table: &TableSchema) -> TableLayout {
         let mut build = Build { means: Vec::new() };
-        let record = build.record(&table.fields);
+        let record = build.table(&table.fields);
         let mut means_predicted = build.means.clone();
         let (mut motion, mut motions) = (0, Vec::new());
         for (index, leaf) in record.leaves.iter().enumerate() {
@@ -214,7 +219,9 @@ impl TableLayout {
                 }
             }
         }
+        let steps = Step::all(&record);
         TableLayout {
+            steps,
             cells: record.cells,
             record,
             motion,
@@ -334,29 +341,28 @@ impl Scalar {
     ///
     /// Only for motion: the range is below 2^32 and both spans below 2^8, so
     /// nothing here can overflow.
-    #[inline]
+    #[inline(always)]
     pub fn extrapolate(&self, earlier: i64, later: i64, apart: u32, ahead: u32) -> i64 {
+        // As it is while every frame comes.
         if apart == ahead {
             return self.go_on(earlier, later);
         }
+        self.extrapolate_by(earlier, later, apart, ahead)
+    }
+
+    #[inline(never)]
+    fn extrapolate_by(&self, earlier: i64, later: i64, apart: u32, ahead: u32) -> i64 {
         let moved = self.difference(earlier, later);
         let cell = later + (moved * i64::from(ahead)).div_euclid(i64::from(apart.max(1)));
         if self.contains(cell) { cell } else { self.contained(cell) }
     }
 
-    /// The same for two spans of one length, as they are while every frame comes.
-    /// Calls nothing, so that a loop of it keeps its variables in registers.
+    /// The same for two spans of one length.
     #[inline(always)]
-    pub fn go_on(&self, earlier: i64, later: i64) -> i64 {
-        let cell = later + self.difference(earlier, later);
-        if self.contains(cell) {
-            cell
-        } else if self.around > 0 {
-            // Half a ring at most from the last cell: once around is enough.
-            if cell < self.lowest { cell + self.around } else { cell - self.around }
-        } else {
-            cell.max(self.lowest).min(self.lowest + self.span as i64)
-        }
+    fn go_on(&self, earlier: i64, later: i64) -> i64 {
+        let cell = 2 * later - earlier;
+        // In a ring, the long way leads to the same place if it does not leave the range.
+        if self.contains(cell) { cell } else { self.contained(cell) }
     }
 
     #[cold]
@@ -370,16 +376,21 @@ impl Scalar {
 }
 
 impl Step {
-    fn of(leaf: &Leaf) -> Step {
-        let (tree, scalar) = match &leaf.node {
-            Node::Scalar(scalar) => (false, *scalar),
-            _ => (true, Scalar::fixed(0)),
-        };
-        Step { at: leaf.at as u32, tree, scalar }
+    /// The steps of a record, and of leaves that it does not have.
+    fn all(record: &Record) -> Box<[Step; LEAVES_MAX]> {
+        let mut steps =
+            Box::new([Step { at: 0, tree: true, scalar: Scalar::fixed(0) }; LEAVES_MAX]);
+        for (step, leaf) in steps.iter_mut().zip(&record.leaves) {
+            step.at = leaf.at as u32;
+            if let Node::Scalar(scalar) = &leaf.node {
+                (step.tree, step.scalar) = (false, *scalar);
+            }
+        }
+        steps
     }
 }
 
-const _: () = assert!(size_of::<Step>() <= 64, "one cache line");
+const _: () = assert!(size_of::<Step>() == 64, "one cache line");
 
 /// The walk from kinds to nodes.
 struct Build {
@@ -387,10 +398,22 @@ struct Build {
 }
 
 impl Build {
+    /// The record of a table: a leaf's mean has the leaf's number.
+    fn table(&mut self, fields: &[Field]) -> Record {
+        self.means.resize(LEAVES_MAX, Mean::new(0));
+        let mut record = self.record(fields);
+        for (index, leaf) in record.leaves.iter_mut().enumerate() {
+            if let Node::Scalar(scalar) = &mut leaf.node {
+                self.means[index] = self.means[scalar.mean as usize];
+                scalar.mean = index as u32;
+            }
+        }
+        record
+    }
+
     fn record(&mut self, fields: &[Field]) -> Record {
-        let mut record = Record { leaves: Vec::new(), steps: Vec::new(), cells: 0 };
+        let mut record = Record { leaves: Vec::new(), cells: 0 };
         self.flatten(fields, "", &mut record);
-        record.steps = record.leaves.iter().map(Step::of).collect();
         record
     }
 
@@ -484,7 +507,8 @@ impl Build {
 
     fn adaptive(&mut self, scalar: Scalar, mean: u8) -> Scalar {
         self.means.push(Mean::new(mean));
-        Scalar { mean: self.means.len() as u32 - 1, ..scalar }
+        let near = near::limit(scalar.width);
+        Scalar { mean: self.means.len() as u32 - 1, near, ..scalar }
     }
 }
 
@@ -501,7 +525,7 @@ impl Scalar {
             reach: u64::MAX,
             not_finite: 0,
             mean: 0,
-            short: short_limit(width),
+            near: 0,
             code,
         }
     }

@@ -254,7 +254,8 @@ fn scalar(kind: Kind) -> (Scalar, Option<Mean>) {
     let mut layout = Layout::new(&schema.expect("within the limits"));
     let table = layout.tables.remove(0);
     let Node::Scalar(scalar) = table.record.leaves[0].node else { panic!("a scalar") };
-    (scalar, table.means.get(scalar.mean as usize).copied())
+    let adapts = matches!(scalar.code, Code::Near | Code::Count);
+    (scalar, adapts.then(|| table.means[scalar.mean as usize]))
 }
 
 /// Where straight lines lead, and the difference that leads back from there.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 use tickwire_protocol::Entity;
-use tickwire_protocol::chunk::{Encoder, Line};
+use tickwire_protocol::chunk::{Encoder, Moving};
 use tickwire_protocol::hash;
 use tickwire_protocol::heap::Heap;
 use tickwire_protocol::schema::Schema;
@@ -187,15 +187,12 @@ impl Room {
         }
         for (slot, row) in ends.here(ends.now) {
             let Some(old) = ends.stayed(slot, row) else { continue };
-            let line = Line {
-                earlier: ends.earlier(slot, row).map_or(&old.cells, |row| &row.cells),
-                later: &old.cells,
-                apart: ends.apart,
-                ahead: ends.ahead,
-            };
             let mask = if ends.predicted {
-                encoder.update_along(layout, slot, &line, u64::MAX, &row.cells, &self.heap);
-                layout.record.differing(&extended(layout, &line), &row.cells)
+                let earlier = ends.earlier(slot, row).map_or(&old.cells, |row| &row.cells);
+                let (later, new, apart) = (&old.cells, &row.cells, (ends.apart, ends.ahead));
+                let moving = Moving { slot, touched: u64::MAX, earlier, later, new };
+                encoder.updates_along(layout, apart, [moving].into_iter(), &self.heap);
+                layout.record.differing(&extended(layout, earlier, later, apart), new)
             } else {
                 encoder.update(layout, slot, &old.cells, &row.cells, &self.heap);
                 layout.record.differing(&old.cells, &row.cells)
@@ -220,12 +217,16 @@ impl Room {
 }
 
 /// Where a straight line leads.
-pub(crate) fn extended(layout: &TableLayout, line: &Line<'_>) -> Vec<i64> {
-    let mut base = line.later.to_vec();
+pub(crate) fn extended(
+    layout: &TableLayout,
+    earlier: &[i64],
+    later: &[i64],
+    (apart, ahead): (u32, u32),
+) -> Vec<i64> {
+    let mut base = later.to_vec();
     for leaf in layout.record.leaves.iter().filter(|leaf| leaf.motion) {
         let Node::Scalar(scalar) = &leaf.node else { panic!("motion is a number") };
-        let (earlier, later) = (line.earlier[leaf.at], line.later[leaf.at]);
-        base[leaf.at] = scalar.extrapolate(earlier, later, line.apart, line.ahead);
+        base[leaf.at] = scalar.extrapolate(earlier[leaf.at], later[leaf.at], apart, ahead);
     }
     base
 }

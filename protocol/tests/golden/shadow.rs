@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
-use tickwire_protocol::chunk::{Decoder, Error, Line, Rows, Updates};
+use tickwire_protocol::chunk::{Decoder, Error, Rows, Updates};
 use tickwire_protocol::frame::{Form, Frame, Step};
 use tickwire_protocol::heap::Heap;
 use tickwire_protocol::schema::Schema;
@@ -66,8 +66,8 @@ impl Shadow {
             let later = row.cells.clone();
             if frame.header.predicted {
                 let apart = apart.expect("two frames before");
-                let line = Line { earlier: &row.past, later: &row.cells, apart, ahead };
-                row.cells = extended(&self.layout.tables[*table], &line);
+                let layout = &self.layout.tables[*table];
+                row.cells = extended(layout, &row.past, &row.cells, (apart, ahead));
             }
             row.past = later;
         }

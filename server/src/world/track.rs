@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use tickwire_protocol::chunk::{Encoder, Line};
+use tickwire_protocol::chunk::{Encoder, Moving, Update};
 use tickwire_protocol::heap::Heap;
 use tickwire_protocol::schema::layout::TableLayout;
 use tickwire_protocol::table::{AnyTable, Scope};
@@ -237,10 +237,11 @@ impl Track {
         heap: &Heap,
         encoder: &mut Encoder,
     ) {
-        for (slot, row, new) in self.changed_since(scope, since, since) {
+        let rows = self.changed_since(scope, since, since).map(|(slot, row, new)| {
             let (mask, base) = self.base(layout, row, new, since);
-            encoder.update_leaves(layout, slot, mask, base, new, heap);
-        }
+            Update { slot, mask, base, new }
+        });
+        encoder.updates(layout, rows, heap);
     }
 
     /// A row's cells at a tick, and in which leaves they differ from those now.
@@ -272,21 +273,20 @@ impl Track {
         encoder: &mut Encoder,
     ) {
         let Ends { before, since, now } = ends;
-        let (apart, ahead) = (before.until(since), since.until(now));
-        for (slot, row, new) in self.changed_since(scope, since, before) {
-            // A row that came after the earlier tick stands still on the client.
-            if row.entered > before {
-                let (mask, base) = self.base(layout, row, new, since);
-                encoder.update_leaves(layout, slot, mask, base, new, heap);
-                continue;
-            }
+        let rows = self.changed_since(scope, since, before).map(|(slot, row, new)| {
             let back = self.undo.back(since, Back::from(row.undo));
             let later = self.undo.cells(back.oldest).unwrap_or(new);
-            let back = self.undo.back(before, back);
-            let earlier = self.undo.cells(back.oldest).unwrap_or(new);
-            let line = Line { earlier, later, apart, ahead };
-            encoder.update_along(layout, slot, &line, back.touched, new, heap);
-        }
+            // A row that came after the earlier tick stands still on the client.
+            let earlier = match row.entered > before {
+                true => later,
+                false => {
+                    let back = self.undo.back(before, back);
+                    self.undo.cells(back.oldest).unwrap_or(new)
+                }
+            };
+            Moving { slot, touched: back.touched, earlier, later, new }
+        });
+        encoder.updates_along(layout, (before.until(since), since.until(now)), rows, heap);
     }
 
     /// The rows that were in a scope at a tick and still are, and that changed

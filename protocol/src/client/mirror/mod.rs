@@ -10,7 +10,7 @@
 //! enters another in the same frame is neither added nor removed.
 //!
 //! Invariants: a row is in one watched scope. Between frames a row that is not
-//! in its table's moving list stands still: its `past` cells equal its cells.
+//! in its table's active list stands still: its `past` cells equal its cells.
 //! After an error the mirror is broken, and every further frame is refused.
 
 mod convert;
@@ -34,7 +34,7 @@ use crate::schema::layout::Layout;
 use crate::table::Scope;
 use crate::time::Tick;
 
-use rows::{ChangeLog, RowState, Span, TableRows, Target};
+use rows::{ChangeLog, RowState, TableRows, Target};
 
 /// Why a frame cannot be applied. The connection is of no use any more; a new
 /// one begins with the full state.
@@ -219,7 +219,7 @@ impl Mirror {
         self.broken = true;
         let tick = self.begin(frame)?;
         if self.blind {
-            self.end(tick);
+            self.end(tick, frame.header.predicted);
             self.changes.hash_agrees = None;
             self.broken = false;
             return Ok(&self.changes);
@@ -247,12 +247,11 @@ impl Mirror {
                 scope: section.scope,
                 changes: &mut self.changes.rows,
                 frame: self.frame,
-                predicted,
                 row: 0,
             };
             self.decoder.apply(&self.layout, section.chunk, predicted, &mut target)?;
         }
-        self.end(tick);
+        self.end(tick, frame.header.predicted);
         self.changes.hash_agrees = frame.header.hash.map(|hash| hash == self.hash());
         self.broken = false;
         Ok(&self.changes)
@@ -340,16 +339,11 @@ impl Mirror {
                     }
                     (true, _) => return Err(MirrorError::NoMotion),
                 };
-                for (index, (table, layout)) in
-                    self.tables.iter_mut().zip(&self.layout.tables).enumerate()
-                {
-                    let Some((apart, ahead)) = line else {
-                        table.stand_still();
-                        continue;
-                    };
-                    let rows = &mut self.changes.rows;
-                    let mut log = ChangeLog { rows, table: index, frame: self.frame };
-                    table.go_on(&Span { layout, apart, ahead }, &mut log);
+                for (table, layout) in self.tables.iter_mut().zip(&self.layout.tables) {
+                    match line {
+                        Some((apart, ahead)) => table.go_on(layout, apart, ahead),
+                        None => table.stand_still(),
+                    }
                 }
                 Ok(Tick(tick))
             }
@@ -365,20 +359,18 @@ impl Mirror {
     }
 
     /// Lists what happened, and moves the tick on.
-    fn end(&mut self, tick: Tick) {
+    fn end(&mut self, tick: Tick, predicted: bool) {
         let rows = &mut self.changes.rows;
-        for (index, table) in self.tables.iter_mut().enumerate() {
-            table.remove_doubted(&mut ChangeLog { rows, table: index, frame: self.frame });
+        let mut removed = false;
+        for (index, (table, layout)) in self.tables.iter_mut().zip(&self.layout.tables).enumerate()
+        {
+            let mut log = ChangeLog { rows, table: index, frame: self.frame };
+            removed |= table.remove_doubted(&mut log);
+            table.list_changed(layout, predicted, &mut log);
             table.settle();
         }
-        // A row that was predicted to move and did not is listed with no leaves.
-        let idle = |change: &Change| change.what == What::Changed(0);
-        let removed = |change: &Change| matches!(change.what, What::Removed(_));
-        if rows.iter().any(idle) {
-            rows.retain(|change| !idle(change));
-        }
-        if rows.iter().any(removed) {
-            rows.sort_unstable_by_key(|change| !removed(change));
+        if removed {
+            rows.sort_unstable_by_key(|change| !matches!(change.what, What::Removed(_)));
         }
         self.before = self.applied;
         self.applied = Some(tick);

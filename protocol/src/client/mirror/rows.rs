@@ -5,7 +5,7 @@ use crate::chunk::{Error, Rows, Updates};
 use crate::dynamic::Value;
 use crate::heap::Heap;
 use crate::limits::{MIRROR_BYTES_MAX, SLOTS_MAX};
-use crate::schema::layout::{Layout, Scalar, TableLayout, cells_of};
+use crate::schema::layout::{Layout, TableLayout, cells_of};
 use crate::schema::{Field, Kind, TableSchema};
 use crate::table::Scope;
 
@@ -30,8 +30,9 @@ pub(super) struct TableRows {
     /// The motion cells of each row at the tick before the last.
     past: Vec<i64>,
     free: Vec<u32>,
-    /// Rows whose past differs from their cells, or may.
-    moving: Vec<u32>,
+    /// Rows whose past differs from their cells, or may, and those that this frame
+    /// updates.
+    active: Vec<u32>,
     /// Rows that came into a scope in this frame.
     arriving: Vec<u32>,
     /// Rows that may be gone at the end of this frame.
@@ -47,8 +48,10 @@ pub(super) struct RowInfo {
     pub(super) generation: u32,
     pub(super) scope: Scope,
     pub(super) state: RowState,
-    /// Whether it is in `moving`.
-    moving: bool,
+    /// Whether it is in `active`.
+    active: bool,
+    /// The leaves that this frame's updates wrote; none between frames.
+    written: u64,
     /// The last frame in which it changed, and where that frame's list has it.
     frame: u32,
     change: u32,
@@ -79,7 +82,7 @@ impl TableRows {
             cells: Vec::new(),
             past: Vec::new(),
             free: Vec::new(),
-            moving: Vec::new(),
+            active: Vec::new(),
             arriving: Vec::new(),
             doubted: Vec::new(),
             dead: Vec::new(),
@@ -134,71 +137,74 @@ impl TableRows {
     }
 
     /// Motion goes on along straight lines.
-    pub(super) fn go_on(&mut self, line: &Span<'_>, log: &mut ChangeLog<'_>) {
-        if line.apart == line.ahead {
-            self.go_on_by(line.layout, log, Scalar::go_on);
-        } else {
-            let &Span { layout, apart, ahead } = line;
-            self.go_on_by(layout, log, |scalar, earlier, later| {
-                scalar.extrapolate(earlier, later, apart, ahead)
-            });
-        }
-    }
-
-    /// The same, where `lead` says where a line leads. On its own, so that its
-    /// variables have the registers for themselves.
     #[inline(never)]
-    fn go_on_by(
-        &mut self,
-        layout: &TableLayout,
-        log: &mut ChangeLog<'_>,
-        lead: impl Fn(&Scalar, i64, i64) -> i64,
-    ) {
-        let mut moving = core::mem::take(&mut self.moving);
-        let (infos, motions) = (self.infos.as_mut_slice(), layout.motions.as_slice());
-        let (cells, stride) = (self.cells.as_mut_slice(), self.stride);
-        let past = self.past.as_mut_slice();
-        let mut kept = 0;
-        for at in 0..moving.len() {
-            let row = moving[at];
-            let info = &mut infos[row as usize];
-            // The cells of a dead one are zero already, for whoever comes next.
-            info.moving = info.state != RowState::Dead;
-            if info.moving {
-                let cells = &mut cells[row as usize * stride..][..stride];
-                let past = &mut past[row as usize * motions.len()..][..motions.len()];
-                let (mut moved, mut mask) = (0, 0);
-                for (motion, past) in motions.iter().zip(past) {
-                    let cell = &mut cells[motion.at];
-                    let (earlier, later) = (*past, *cell);
-                    let next = lead(&motion.scalar, earlier, later);
-                    (*past, *cell) = (later, next);
-                    moved |= earlier ^ later;
-                    mask |= u64::from(next != later) << motion.bit;
-                }
-                info.moving = moved != 0;
-                if mask != 0 {
-                    log.first(info, row, What::Changed(mask));
-                }
+    pub(super) fn go_on(&mut self, layout: &TableLayout, apart: u32, ahead: u32) {
+        let TableRows { stride, cells, past, active, .. } = self;
+        let motions = layout.motions.as_slice();
+        for &row in active.iter() {
+            let cells = &mut cells[row as usize * *stride..][..*stride];
+            let past = &mut past[row as usize * motions.len()..][..motions.len()];
+            for (motion, past) in motions.iter().zip(past) {
+                let cell = &mut cells[motion.at];
+                let next = motion.scalar.extrapolate(*past, *cell, apart, ahead);
+                (*past, *cell) = (*cell, next);
             }
-            moving[kept] = row;
-            kept += usize::from(info.moving);
         }
-        moving.truncate(kept);
-        self.moving = moving;
     }
 
     /// Motion stops where it is.
+    #[inline(never)]
     pub(super) fn stand_still(&mut self) {
-        let TableRows { stride, motion_at, infos, cells, past, moving, .. } = self;
-        for row in moving.drain(..) {
-            infos[row as usize].moving = false;
+        let TableRows { stride, motion_at, cells, past, active, .. } = self;
+        for &row in active.iter() {
             let cells = &cells[row as usize * *stride..][..*stride];
             let past = &mut past[row as usize * motion_at.len()..][..motion_at.len()];
             for (past, &at) in past.iter_mut().zip(motion_at.iter()) {
                 *past = cells[at];
             }
         }
+    }
+
+    /// Lists what the frame changed in rows that were here before it, and forgets
+    /// those that stand still now.
+    #[inline(never)]
+    pub(super) fn list_changed(
+        &mut self,
+        layout: &TableLayout,
+        predicted: bool,
+        log: &mut ChangeLog<'_>,
+    ) {
+        let TableRows { stride, infos, cells, past, active, .. } = self;
+        let motions = layout.motions.as_slice();
+        let mut kept = 0;
+        for place in 0..active.len() {
+            let row = active[place];
+            let info = &mut infos[row as usize];
+            let written = core::mem::take(&mut info.written);
+            let mut moved = 0;
+            // What came into its scope is listed already, and so is what is gone.
+            if info.state == RowState::Here {
+                if predicted {
+                    let cells = &cells[row as usize * *stride..][..*stride];
+                    let past = &past[row as usize * motions.len()..][..motions.len()];
+                    for (motion, past) in motions.iter().zip(past) {
+                        moved |= u64::from(cells[motion.at] != *past) << motion.bit;
+                    }
+                } else {
+                    moved = written & layout.motion;
+                }
+                let changed = written & !layout.motion | moved;
+                if changed != 0 {
+                    let RowInfo { slot, generation, .. } = *info;
+                    let what = What::Changed(changed);
+                    log.rows.push(Change { table: log.table, slot, generation, what, row });
+                }
+            }
+            info.active = moved != 0;
+            active[kept] = row;
+            kept += usize::from(info.active);
+        }
+        active.truncate(kept);
     }
 
     /// Marks the rows of a scope (of all) to be gone unless they come again.
@@ -212,8 +218,9 @@ impl TableRows {
         }
     }
 
-    /// Removes the rows that did not come again.
-    pub(super) fn remove_doubted(&mut self, log: &mut ChangeLog<'_>) {
+    /// Removes the rows that did not come again, and says whether the frame has
+    /// removed any.
+    pub(super) fn remove_doubted(&mut self, log: &mut ChangeLog<'_>) -> bool {
         let mut doubted = core::mem::take(&mut self.doubted);
         for row in doubted.drain(..) {
             if let RowState::Doubted(gone) = self.infos[row as usize].state {
@@ -221,6 +228,7 @@ impl TableRows {
             }
         }
         self.doubted = doubted;
+        !self.dead.is_empty()
     }
 
     fn remove(&mut self, row: u32, gone: Gone, log: &mut ChangeLog<'_>) {
@@ -243,7 +251,8 @@ impl TableRows {
             generation,
             scope,
             state: RowState::Fresh,
-            moving: false,
+            active: false,
+            written: 0,
             frame: 0,
             change: 0,
         };
@@ -287,15 +296,6 @@ fn find(pages: &[Option<Box<[u32; PAGE]>>], slot: u32) -> Option<u32> {
     (row != NONE).then_some(row)
 }
 
-/// How motion goes on in a frame.
-pub(super) struct Span<'a> {
-    pub(super) layout: &'a TableLayout,
-    /// Ticks between the last two.
-    pub(super) apart: u32,
-    /// Ticks from the last one to the frame's.
-    pub(super) ahead: u32,
-}
-
 /// The list of changes under way: each row of a table is in it at most once.
 pub(super) struct ChangeLog<'a> {
     pub(super) rows: &'a mut Vec<Change>,
@@ -306,7 +306,6 @@ pub(super) struct ChangeLog<'a> {
 
 impl ChangeLog<'_> {
     /// Says of a row what the frame did to it, all in all.
-    #[inline(always)]
     fn set(&mut self, info: &mut RowInfo, row: u32, what: What) {
         if info.frame == self.frame
             && let Some(change) = self.rows.get_mut(info.change as usize)
@@ -315,12 +314,6 @@ impl ChangeLog<'_> {
             change.what = what;
             return;
         }
-        self.first(info, row, what);
-    }
-
-    /// The same of a row that is not in the list.
-    #[inline(always)]
-    fn first(&mut self, info: &mut RowInfo, row: u32, what: What) {
         (info.frame, info.change) = (self.frame, self.rows.len() as u32);
         let RowInfo { slot, generation, .. } = *info;
         self.rows.push(Change { table: self.table, slot, generation, what, row });
@@ -335,8 +328,6 @@ pub(super) struct Target<'a> {
     pub(super) scope: Scope,
     pub(super) changes: &'a mut Vec<Change>,
     pub(super) frame: u32,
-    /// Whether bases are where a straight line leads.
-    pub(super) predicted: bool,
     /// The row of the last spawn or update.
     pub(super) row: u32,
 }
@@ -435,72 +426,60 @@ impl Rows for Target<'_> {
         Self: 'b;
 
     fn updates(&mut self, table: usize) -> RowUpdates<'_> {
-        let TableRows { stride, pages, infos, cells, past, moving, .. } = &mut self.tables[table];
+        let TableRows { stride, pages, infos, cells, active, .. } = &mut self.tables[table];
         RowUpdates {
-            layout: &self.layout.tables[table],
             stride: *stride,
             pages,
             infos,
             cells,
-            past,
-            moving,
+            active,
             heap: self.heap,
             scope: self.scope,
-            log: ChangeLog { rows: self.changes, table, frame: self.frame },
-            predicted: self.predicted,
-            row: 0,
+            row: usize::MAX,
         }
     }
 }
 
 /// The rows of one table, as the updates of a chunk see them.
 pub(super) struct RowUpdates<'a> {
-    layout: &'a TableLayout,
     stride: usize,
     pages: &'a [Option<Box<[u32; PAGE]>>],
     infos: &'a mut [RowInfo],
     cells: &'a mut [i64],
-    past: &'a [i64],
-    moving: &'a mut Vec<u32>,
+    active: &'a mut Vec<u32>,
     heap: &'a mut Heap,
     scope: Scope,
-    log: ChangeLog<'a>,
-    predicted: bool,
-    /// The row of the last update.
+    /// The row of the last update; before the first, the one before all.
     row: usize,
 }
 
 impl Updates for RowUpdates<'_> {
     #[inline(always)]
     fn update(&mut self, slot: u32) -> Result<(&mut [i64], &mut Heap), Error> {
-        self.row = find(self.pages, slot).ok_or(Error::NoSuchRow)? as usize;
-        let info = &self.infos[self.row];
-        if info.scope != self.scope || info.state != RowState::Here {
-            return Err(Error::NoSuchRow);
+        let scope = self.scope;
+        let there = |info: &RowInfo| {
+            info.slot == slot && info.scope == scope && info.state == RowState::Here
+        };
+        // Mostly it is the next one. A slot has one row at most that is here.
+        self.row = self.row.wrapping_add(1);
+        if !self.infos.get(self.row).is_some_and(there) {
+            let row = find(self.pages, slot).ok_or(Error::NoSuchRow)?;
+            self.row = row as usize;
+            if !there(&self.infos[self.row]) {
+                return Err(Error::NoSuchRow);
+            }
         }
         Ok((&mut self.cells[self.row * self.stride..][..self.stride], self.heap))
     }
 
     #[inline(always)]
     fn updated(&mut self, _slot: u32, mask: u64) {
-        let (row, motions) = (self.row, self.layout.motions.as_slice());
-        let info = &mut self.infos[row];
-        let mut changed = mask;
-        if self.predicted {
-            // What is off its line may be where it was. All motion is looked at:
-            // a loop of always the same length costs less than a shorter one.
-            changed &= !self.layout.motion;
-            let cells = &self.cells[row * self.stride..][..self.stride];
-            let past = &self.past[row * motions.len()..][..motions.len()];
-            for (past, motion) in past.iter().zip(motions) {
-                changed |= u64::from(cells[motion.at] != *past) << motion.bit;
-            }
+        let info = &mut self.infos[self.row];
+        info.written |= mask;
+        if !info.active {
+            info.active = true;
+            self.active.push(self.row as u32);
         }
-        if mask & self.layout.motion != 0 && !info.moving {
-            info.moving = true;
-            self.moving.push(row as u32);
-        }
-        self.log.set(info, row as u32, What::Changed(changed));
     }
 }
 

@@ -1,0 +1,143 @@
+//! Small differences, looked up.
+//!
+//! Most differences are small, and their means as well. For those, a table holds
+//! what the code in [`crate::bits`] would compute, with all that a writer needs.
+
+use super::escape;
+use crate::bits::{Mean, PEEKED, SHORT_ORDERS};
+
+/// Orders of codes in the table are below this.
+const ORDERS: usize = SHORT_ORDERS as usize;
+/// Differences to be written are from minus this to just below it.
+const NEAR: i64 = 16;
+/// How many these are, with the 0 that does not occur.
+const PLACES: usize = 2 * NEAR as usize;
+
+/// The code of a value that is below 2^8: its bits and their number.
+#[inline]
+const fn golomb(value: u32, order: u32) -> (u32, u32) {
+    let sum = value + (1 << order);
+    let (low, q) = (sum.ilog2(), sum.ilog2() - order);
+    (((sum ^ 1 << low) << 1 | 1) << q, q + 1 + low)
+}
+
+/// The value of a difference that is not 0: zigzag, without the zero.
+#[inline(always)]
+pub(super) const fn value_of(difference: i64) -> u64 {
+    (((difference << 1) ^ (difference >> 63)) as u64).wrapping_sub(1)
+}
+
+/// How a small difference is written.
+#[derive(Clone, Copy)]
+pub(super) struct Code(u32);
+
+impl Code {
+    const fn new(value: u32, order: u32) -> Code {
+        let (bits, length) = golomb(value, order);
+        assert!(bits <= 0xFFFF && length <= Code::LENGTH_MAX);
+        Code(bits << 16 | value << 8 | length)
+    }
+
+    /// The most bits of a code.
+    const LENGTH_MAX: u32 = 11;
+
+    #[inline(always)]
+    pub(super) fn length(self) -> u32 {
+        self.0 & 0xFF
+    }
+
+    /// What the mean counts.
+    #[inline(always)]
+    pub(super) fn value(self) -> u64 {
+        u64::from(self.0 >> 8 & 0xFF)
+    }
+
+    #[inline(always)]
+    pub(super) fn bits(self) -> u64 {
+        u64::from(self.0 >> 16)
+    }
+}
+
+/// For each order, the highest first, the codes of differences from `-NEAR` on.
+static CODES: [Code; ORDERS * PLACES] = {
+    let mut codes = [Code(0); ORDERS * PLACES];
+    let mut order = 0;
+    while order < ORDERS {
+        let mut difference = -NEAR;
+        while difference < NEAR {
+            if difference != 0 {
+                let code = Code::new(value_of(difference) as u32, order as u32);
+                codes[(ORDERS - 1 - order) * PLACES + (difference + NEAR) as usize] = code;
+            }
+            difference += 1;
+        }
+        order += 1;
+    }
+    codes
+};
+
+/// The code of a difference that is not 0, from minus [`limit`] of its scalar to
+/// just below it; none if it is not, or if its mean is too large for the table.
+#[inline(always)]
+pub(super) fn code(difference: i64, limit: u8, mean: Mean) -> Option<Code> {
+    // One comparison for both ends.
+    if difference.wrapping_add(limit.into()) as u64 >= 2 * u64::from(limit) {
+        return None;
+    }
+    let place = mean.order_below(ORDERS as u32) as usize * PLACES;
+    CODES.get(place.wrapping_add(difference.wrapping_add(NEAR) as usize)).copied()
+}
+
+/// For which differences the table of codes holds for a scalar of some width; 0
+/// where none does. An escape must not be possible in so few bits, of any order.
+pub(crate) const fn limit(width: u32) -> u8 {
+    let mut limit = 0;
+    while limit < NEAR && fits(value_of(-limit - 1) as u32, width) {
+        limit += 1;
+    }
+    limit as u8
+}
+
+/// Whether neither a value nor anything that is read at once reaches an escape.
+const fn fits(value: u32, width: u32) -> bool {
+    let mut order = 0;
+    while order < ORDERS as u32 {
+        if order > width {
+            return false;
+        }
+        let (q, read) = ((value + (1 << order)).ilog2() - order, (PEEKED - 1 - order) / 2);
+        if q >= escape(width, order) || read >= escape(width, order) {
+            return false;
+        }
+        order += 1;
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bits::{BitReader, BitWriter};
+
+    #[test]
+    fn the_table_holds_what_the_code_computes() {
+        for width in 0..=64 {
+            for order in 0..ORDERS as u32 {
+                let mean = Mean::new(1 << order);
+                assert_eq!(mean.order(), order);
+                let limit = limit(width);
+                let all = -i64::from(limit)..i64::from(limit);
+                for difference in all.filter(|&difference| difference != 0) {
+                    let code = code(difference, limit, mean).expect("a small order");
+                    assert_eq!(code.value(), value_of(difference));
+                    let (mut w, mut bytes) = (BitWriter::default(), Vec::new());
+                    assert!(w.golomb(code.value(), order, escape(width, order)));
+                    assert_eq!(w.bits(), code.length() as usize);
+                    w.finish(&mut bytes);
+                    bytes.resize(8, 0);
+                    assert_eq!(BitReader::new(&bytes).take(code.length()), code.bits());
+                }
+            }
+        }
+    }
+}
