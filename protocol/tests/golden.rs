@@ -13,6 +13,7 @@ mod golden {
     pub(crate) mod json;
     pub(crate) mod malformed;
     pub(crate) mod messages;
+    pub(crate) mod nest;
     pub(crate) mod primitives;
     pub(crate) mod room;
     pub(crate) mod schemas;

@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 use tickwire_protocol::schema::{Field, FloatRepr, IntRepr, Kind, Schema, TableSchema, Variant};
 
 use super::json::{bytes, hex, text};
-use super::{File, load, wide, world};
+use super::{File, load, nest, wide, world};
 
 pub(crate) const FILE: File = File { name: "schemas.json", produce, verify };
 
@@ -24,6 +24,7 @@ fn produce() -> Json {
         ("big", big()),
         ("heavy", heavy()),
         ("wide", wide::schema()),
+        ("nest", nest::schema()),
     ];
     schemas.into_iter().map(|(name, schema)| (name.to_owned(), describe(&schema))).collect()
 }

@@ -4,6 +4,7 @@ use serde_json::{Value as Json, json};
 use tickwire_protocol::{Blob, Id};
 
 use super::json::{list, text};
+use super::nest::{self, Hold, Place, Shelf};
 use super::story::{Hash, PLAIN, PREDICTED, Send, Story, verify as verify_story};
 use super::values::{grids, largest, more_things, smallest, things};
 use super::wide::{self, Note, Vault};
@@ -27,6 +28,7 @@ fn produce() -> Json {
         events(),
         tables(),
         wide(),
+        nest(),
     ];
     json!({ "stories": stories.map(Story::json) })
 }
@@ -430,5 +432,52 @@ fn wide() -> Story {
     story.room.put(0, 1, 0, &vault);
     story.room.put(1, 1, 0, &Vault::default());
     story.send(1, "what fits into 64 bits can be motion", PREDICTED);
+    story
+}
+
+fn nest() -> Story {
+    let about = "numbers inside of what is new: plain from their default, not from what was there";
+    let mut story = Story::of("nest", nest::schema(), "nest", about);
+    let place = |x, hp| Place { x, hp };
+    let mut shelf = Shelf::default();
+    story.room.put(0, 1, 0, &shelf);
+    story.send(1, "a spawn in which everything is nothing", PLAIN);
+    shelf.offset = Some(17);
+    shelf.marks = vec![7, -7];
+    shelf.places = vec![place(1.5, 100)];
+    shelf.hold = Hold::One(50);
+    shelf.pair = [Some(40), None];
+    story.room.put(0, 1, 0, &shelf);
+    story.send(1, "an option gets a value, lists gain elements, a variant is taken up: new", PLAIN);
+    shelf.offset = Some(19);
+    shelf.marks = vec![8, -7, 0, 9];
+    shelf.places = vec![place(1.75, 99), place(-63.75, 0), place(0.0, 30)];
+    shelf.hold = Hold::One(49);
+    shelf.pair = [Some(41), Some(0)];
+    story.room.put(0, 1, 0, &shelf);
+    story.send(1, "what was there differs from itself; beside it, elements are new", PLAIN);
+    shelf.offset = None;
+    shelf.marks.truncate(1);
+    shelf.places.truncate(2);
+    shelf.hold = Hold::Other(49);
+    shelf.pair = [None, Some(1)];
+    story.room.put(0, 1, 0, &shelf);
+    story.send(
+        1,
+        "emptied, shortened; another variant is new though its number is the same",
+        PLAIN,
+    );
+    shelf.offset = Some(19);
+    shelf.marks = vec![8, -7, 1];
+    shelf.places = vec![place(1.75, 99), place(63.75, 1), place(0.25, 30)];
+    shelf.hold = Hold::Empty;
+    shelf.pair = [Some(41), None];
+    story.room.put(0, 1, 0, &shelf);
+    story.send(1, "the same values again: new once more, nothing is left of the last time", PLAIN);
+    shelf.offset = Some(10);
+    shelf.hold = Hold::One(0);
+    story.room.put(0, 1, 0, &shelf);
+    story.room.put(1, 1, 0, &shelf);
+    story.send(1, "down to the default by a difference; a new value that is its default", PLAIN);
     story
 }
