@@ -118,8 +118,12 @@ impl Sample {
     }
 
     /// Whether somebody else had much of the cores.
-    pub(crate) fn is_disturbed(&self) -> bool {
-        self.others > OTHERS_MAX || self.stolen_of_all > STOLEN_MAX
+    pub(crate) fn disturbed(&self) -> Option<&'static str> {
+        if self.others > OTHERS_MAX {
+            Some("others used a core")
+        } else {
+            (self.stolen_of_all > STOLEN_MAX).then_some("a core was taken away")
+        }
     }
 
     /// What the clients did not get that a game needs, if anything.

@@ -4,6 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use super::measure::Time;
+use super::rows::Rounds;
 use super::server::Peer;
 
 const PARTS: &str = "check,fanout,peers,load,capacity,memory,workers,growth";
@@ -11,7 +12,7 @@ const PARTS: &str = "check,fanout,peers,load,capacity,memory,workers,growth";
 /// What to measure.
 pub(crate) struct Options {
     pub(crate) quick: bool,
-    pub(crate) rounds: usize,
+    pub(crate) rounds: Rounds,
     pub(crate) hz: Vec<u32>,
     pub(crate) players: Vec<usize>,
     pub(crate) peers: Vec<Peer>,
@@ -41,7 +42,10 @@ impl Options {
         let hz = numbers("--hz", if quick { "20" } else { "20,60" })?;
         Ok(Options {
             quick,
-            rounds: rounds.first().copied().unwrap_or(1),
+            rounds: Rounds {
+                count: rounds.first().copied().unwrap_or(1),
+                tries_max: if quick { 1 } else { 3 },
+            },
             hz: hz.iter().map(|hz| *hz as u32).collect(),
             players: numbers("--players", if quick { "50" } else { "8,50,200" })?,
             peers: list("--peers", "ws,socketio,colyseus")

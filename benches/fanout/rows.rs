@@ -8,8 +8,6 @@ use super::crowd::Play;
 use super::measure::{Quantiles, Sample, Setting};
 use super::spread::Spread;
 
-/// A round is made at most so often to get one in which nothing comes in between.
-const TRIES_MAX: usize = 3;
 /// Two measurements of a core's pace that differ by more are of two machines.
 const DRIFT_MAX: f64 = 0.15;
 
@@ -35,29 +33,46 @@ impl Group {
     }
 }
 
+/// How often each group is measured.
+#[derive(Clone, Copy)]
+pub(crate) struct Rounds {
+    pub(crate) count: usize,
+    /// A round is made at most so often to get one in which nothing comes in between.
+    pub(crate) tries_max: usize,
+}
+
+impl Rounds {
+    pub(crate) fn at_most(self, most: usize) -> Rounds {
+        Rounds { count: self.count.min(most), ..self }
+    }
+}
+
 /// Measures groups in turns, so that what the machine does meets them all. A group
 /// in whose round the machine changed its pace, or others used it, is measured again.
 pub(crate) fn in_rounds(
     groups: &[Group],
-    rounds: usize,
+    rounds: Rounds,
     measure: impl Fn(&Setting) -> io::Result<Sample>,
 ) -> io::Result<Vec<Row>> {
+    let Rounds { count, tries_max } = rounds;
     let empty = |group: &Group| -> Vec<Row> {
         let part = &group.part;
         let row = |&setting| Row { part: part.clone(), setting, samples: Vec::new(), again: 0 };
         group.settings.iter().map(row).collect()
     };
     let mut all: Vec<Vec<Row>> = groups.iter().map(empty).collect();
-    for _ in 0..rounds {
+    for _ in 0..count {
         for rows in &mut all {
             let mut tries = 1;
             let mut samples = round(rows, &measure)?;
-            while !steady(&samples) && tries < TRIES_MAX {
-                eprintln!("{}: not steady, once more", rows[0].part);
+            while let Some(why) = unsteady(&samples)
+                && tries < tries_max
+            {
+                eprintln!("{}: {why}, once more", rows[0].part);
                 samples = round(rows, &measure)?;
                 tries += 1;
             }
-            let steady = steady(&samples);
+            let steady = unsteady(&samples).is_none();
             for (row, sample) in rows.iter_mut().zip(samples) {
                 row.samples.push(Sample { steady, ..sample });
                 row.again += tries - 1;
@@ -76,14 +91,18 @@ fn round(
     rows.iter().map(|row| measure(&row.setting)).collect()
 }
 
-/// Whether each core kept its pace from the first of these to the last, and was
-/// nobody else's.
-fn steady(samples: &[Sample]) -> bool {
-    let paced = (0..2).all(|core| {
+/// What came in between: a core changed its pace from the first of these to the
+/// last, or was somebody else's.
+fn unsteady(samples: &[Sample]) -> Option<&'static str> {
+    let drifted = (0..2).any(|core| {
         let paces = samples.iter().flat_map(|sample| sample.pace_ms).map(|pace| pace[core]);
-        Spread::of(paces).is_none_or(|pace| pace.most <= pace.least * (1.0 + DRIFT_MAX))
+        Spread::of(paces).is_some_and(|pace| pace.most > pace.least * (1.0 + DRIFT_MAX))
     });
-    paced && !samples.iter().any(Sample::is_disturbed)
+    if drifted {
+        Some("a core changed its pace")
+    } else {
+        samples.iter().find_map(Sample::disturbed)
+    }
 }
 
 impl Row {
