@@ -12,7 +12,7 @@ use super::crowd::Play;
 use super::machine::{description, raise_file_limit};
 use super::measure::{Sample, Setting, Stage, Time, once, paced};
 use super::options::Options;
-use super::rows::{Group, Row, in_rounds};
+use super::rows::{Group, Rounds, Row, in_rounds};
 use super::server::{Peer, node_folder};
 use super::summary;
 use super::verify::everybody_moves;
@@ -160,7 +160,7 @@ fn capacity(options: &Options) -> io::Result<Vec<Row>> {
         let alone = |setting| Group::new("capacity", [setting]);
         groups.extend(all_servers(options, of).into_iter().map(alone));
     }
-    let rounds = options.rounds.at_most(3);
+    let rounds = Rounds { tries_max: 2, ..options.rounds.at_most(3) };
     in_rounds(&groups, rounds, |setting| capacity::most(setting, options.time()))
 }
 
