@@ -26,7 +26,8 @@ fn a_tick_allocates_nothing_from_bytes_to_bytes() {
     let played = crowd::play(50, ALLOCATIONS_TICKS);
     assert_eq!(
         played.allocations, 0,
-        "allocations of the server's thread in {ALLOCATIONS_TICKS} ticks of 50 players"
+        "the server's thread allocates in {ALLOCATIONS_TICKS} ticks of 50 players: no tick may, \
+         once all buffers have their sizes"
     );
 }
 

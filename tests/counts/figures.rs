@@ -74,12 +74,13 @@ pub(crate) fn agrees(what: &str, counted: f64, committed: f64, share: f64) -> Re
     if (counted - committed).abs() <= margin {
         return Ok(());
     }
+    let counted = (counted * 1e6).round() / 1e6;
     let change = match committed {
         0.0 => String::new(),
         committed => format!(" ({:+.2} %)", (counted / committed - 1.0) * 100.0),
     };
     Err(format!(
         "{what}: {counted} is counted, {committed} is committed{change}. If that is wanted, \
-         commit what `{UPDATE}` writes; if not, the change before made it so."
+         commit what `{UPDATE}` writes."
     ))
 }

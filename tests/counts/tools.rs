@@ -10,9 +10,9 @@ use crate::figures::SystemCalls;
 /// The argument that has this program do what is counted.
 pub(crate) const PLAY: &str = "play";
 /// What the server's thread is called while it does.
-const PART: &str = "prctl(PR_SET_NAME, \"part-3\")";
+const PART: &str = "prctl(PR_SET_NAME, \"part-3\"";
 /// And after it.
-const OVER: &str = "prctl(PR_SET_NAME, \"between\")";
+const OVER: &str = "prctl(PR_SET_NAME, \"between\"";
 /// Calls of the clockwork around the server: it sleeps, and is named.
 const CLOCKWORK: [&str; 2] = ["futex", "prctl"];
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tickwire::room::{AnyRoom, RoomConfig};
+use tickwire_protocol::close::CloseReason;
 use tickwire_protocol::message::{ClientMessage, Inputs};
 
 use crate::dots::Wish;
@@ -40,6 +41,27 @@ fn healthy_clients_get_the_same_bytes_whether_another_stalls_or_not() {
     assert_eq!(with, without);
     let frames = with[0].iter().filter(|message| header(message).is_some());
     assert_eq!(frames.count(), 39);
+}
+
+#[test]
+fn by_default_silence_is_neutral_after_half_a_second_and_the_end_after_ten() {
+    let mut hall = Hall::new(RoomConfig::default());
+    let (mut here, silent) = (hall.join(1), hall.join(2));
+    let joined = hall.now;
+    let (mut neutral, mut ended) = (None, None);
+    while ended.is_none() && hall.now.since(joined) < Duration::from_secs(20) {
+        hall.play(&mut [&mut here]);
+        let after = hall.now.since(joined);
+        if hall.room.counters().neutral > 0 {
+            neutral.get_or_insert(after);
+        }
+        ended = silent.closed().map(|reason| (reason, after));
+    }
+    // Each at the first step that is later: who gets a frame in time has the time until the
+    // next one to say something, and the first frame was a step after the Welcome.
+    assert_eq!(neutral, Some(Duration::from_millis(500) + 2 * TICK));
+    assert_eq!(ended, Some((CloseReason::TooSlow, Duration::from_secs(10) + 2 * TICK)));
+    assert_eq!((here.closed(), hall.room.counters().neutral), (None, 1));
 }
 
 /// Bytes that a room holds more after a while of play with a client that takes nothing.
