@@ -44,15 +44,17 @@ async fn a_player_joins_connects_and_sees_ticks_go_by() {
 #[tokio::test]
 async fn rooms_of_several_workers_all_play() {
     let server = Running::start(Config { workers: 3, ..config() }).await;
-    let mut players = Vec::new();
+    let mut tokens = Vec::new();
     let mut workers = std::collections::BTreeSet::new();
-    // A worker that happens to be busy gets fewer of them.
+    // Nobody is in these rooms yet, so no worker is busier than the others for long.
     while workers.len() < 3 {
-        let (player, room) = server.player_of(json!({"game": "tally", "private": true})).await;
+        let (token, room) = server.seat(json!({"game": "tally", "private": true})).await;
         workers.insert(server.handle.room(room.parse().unwrap()).unwrap().worker);
-        players.push(player);
+        tokens.push(token);
     }
-    for player in &mut players {
+    for token in tokens {
+        let mut player = server.connect(&token).await;
+        player.welcome().await;
         for _ in 0..5 {
             player.next_frame().await;
         }
