@@ -15,8 +15,8 @@ use super::seats::Seat;
 use super::{Counters, Failure, Joined, Room, SeatKey};
 use crate::game::Game;
 
-/// Clients whose memory is fetched before the first of them gets its frame. More
-/// overlap better, but with many the kernel's work for the first evicts the last.
+/// Clients whose memory is fetched before the first of them gets its frame: few enough
+/// that the kernel's work for the first does not evict the last from a small cache.
 const WARMED_AT_ONCE: usize = 16;
 
 impl<G: Game> Room<G> {

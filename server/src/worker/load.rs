@@ -9,11 +9,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// From this load on, clients get every second frame.
-const SEND_LESS_FROM: f64 = 0.75;
+const SEND_LESS_FROM: f64 = 0.90;
 /// From this load on, clients get every fourth frame, and no room is made.
-const NO_ROOMS_FROM: f64 = 0.85;
+const NO_ROOMS_FROM: f64 = 0.95;
 /// From this load on, nobody is let in.
-const NO_JOINS_FROM: f64 = 0.95;
+const NO_JOINS_FROM: f64 = 0.98;
 /// How much the newest measurement counts.
 const NEWEST: f64 = 0.5;
 /// The runtime's clock and the world's differ by more if somebody turns the runtime's.
