@@ -55,8 +55,6 @@ pub(crate) enum Play {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Seen {
     pub(crate) frames: u64,
-    /// Messages that clients sent.
-    pub(crate) inputs: u64,
     /// Bytes of TCP's payload, whatever they were.
     pub(crate) bytes: u64,
     /// Nanoseconds between two frames, of the watched clients.
@@ -235,7 +233,6 @@ impl Crowd {
         if let (Some(input), Some(watch)) = (input, &mut client.watch) {
             watch.spoke(input, wall_ns());
         }
-        self.seen.inputs += 1;
         if (&client.stream).write(&self.out).is_err() {
             client.lost = true;
             self.seen.lost += 1;

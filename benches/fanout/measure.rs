@@ -70,8 +70,6 @@ pub(crate) struct Sample {
     pub(crate) cpu_us: f64,
     /// Frames that clients got in a second.
     pub(crate) frames: f64,
-    /// Frames and inputs in a second: what a server writes and reads.
-    pub(crate) messages: f64,
     /// The share of the frames that the rate promises.
     pub(crate) delivered: f64,
     /// Connections that ended.
@@ -112,11 +110,11 @@ pub(crate) struct Sample {
 }
 
 impl Sample {
-    /// Frames and inputs a second for each core that was the server's alone: what the
-    /// load's generator took of its cores, and what was stolen, is not counted.
+    /// Frames a second for each core that was the server's alone: what the load's
+    /// generator took of its cores, and what was stolen, is not counted.
     pub(crate) fn work_per_core(&self) -> f64 {
         let shared = if self.cores > 1 { self.generator } else { 0.0 };
-        self.messages / (self.cores as f64 - shared - self.stolen)
+        self.frames / (self.cores as f64 - shared - self.stolen)
     }
 
     /// Whether somebody else had much of the cores.
@@ -206,7 +204,6 @@ impl Stage {
             clients,
             cpu_us: cpu.all_ns as f64 / 1000.0 / frames,
             frames: frames / seconds,
-            messages: (frames + seen.inputs as f64) / seconds,
             delivered: frames / (clients as f64 * f64::from(setting.hz) * seconds),
             lost: seen.lost,
             load,

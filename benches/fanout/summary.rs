@@ -86,6 +86,16 @@ impl Rows<'_> {
                 "CPU of a client-frame{how}, times the ceiling's: rooms of {players}, {hz} Hz"
             );
             lines.extend(line(&what, target, "", 2, ratio, row));
+            // What the kernel alone takes of real play: no server gets below it.
+            let floor = fanout().find(|floor| {
+                floor.setting == Setting { peer: Peer::Ceiling, ..row.setting }
+                    && play == Play::Held
+            });
+            let ratio = floor.and_then(|it| row.ratio(it, |sample| Some(sample.cpu_us)));
+            let what = format!(
+                "the same, times the ceiling's with real play: rooms of {players}, {hz} Hz"
+            );
+            lines.extend(line(&what, Target::None, "", 2, ratio, row));
         }
         let every = fanout()
             .filter(|row| row.setting.peer == Peer::Tickwire)
