@@ -273,10 +273,10 @@ def check_malformed(count, schemas):
         if decoder == "mirror":
             schema = schemas[vector.get("schema", fixture["schema"])]
             opening = fixture["opening"] if vector["opened"] else []
-            check_refusals(where, Mirror(schema).apply, opening, vector["frames"])
+            check_refusals(where, Mirror(schema), opening, vector["frames"])
             if not {frame["error"] for frame in vector["frames"]} & NOT_IN_LISTING:
-                apply = Listing(schema).apply
-                check_refusals(f"{where}, in the page's listing", apply, opening, vector["frames"])
+                listed = f"{where}, in the page's listing"
+                check_refusals(listed, Listing(schema), opening, vector["frames"])
                 count["malformed, mirror, also by the page's listing"] += 1
         else:
             decode = {
@@ -286,15 +286,18 @@ def check_malformed(count, schemas):
                 "descriptor": Schema,
                 "value": lambda it: read_body(messages[vector["message"]], it),
             }[decoder]
-            refused(where, vector["error"], decode, bytes.fromhex(vector["bytes"]))
+            data = bytes.fromhex(vector["bytes"]) + bytes(vector.get("zeros", 0))
+            refused(where, vector["error"], decode, data)
         count[f"malformed, {decoder}"] += 1
 
 
-def check_refusals(where, apply, opening, frames):
+def check_refusals(where, mirror, opening, frames):
     for frame in opening:
-        apply(bytes.fromhex(frame))
+        mirror.apply(bytes.fromhex(frame))
     for at, frame in enumerate(frames):
-        refused(f"{where}, frame {at}", frame["error"], apply, bytes.fromhex(frame["bytes"]))
+        if frame.get("resume"):
+            mirror.resume()
+        refused(f"{where}, frame {at}", frame["error"], mirror.apply, bytes.fromhex(frame["bytes"]))
 
 
 def main():

@@ -252,6 +252,8 @@ fn frames() -> Vec<Json> {
     let mut broken = after_opening("a frame after a bad one", &[], change(1), bad_scope);
     let good = json!({ "bytes": hex(&advance(1, false)), "error": "mirror.Broken" });
     broken["frames"].as_array_mut().expect("a list").push(good);
+    let mut across = after_opening("a line across connections", &[], advance(1, true), no_motion);
+    across["frames"][0]["resume"] = json!(true);
     vec![
         vector("a change of nothing", false, &[], &advance(1, false), "mirror.NoBaseline"),
         vector("a line of one point", false, &[full(7)], &advance(1, true), no_motion),
@@ -265,6 +267,7 @@ fn frames() -> Vec<Json> {
         after_opening("the tick before 0", &[], advance(u32::MAX, false), "mirror.BadTick"),
         vector("after the last tick", false, &last, &advance(1, false), "mirror.BadTick"),
         broken,
+        across,
     ]
 }
 

@@ -7,6 +7,7 @@ use serde_json::{Value as Json, json};
 use tickwire_protocol::chunk;
 use tickwire_protocol::client::mirror::{Mirror, MirrorError};
 use tickwire_protocol::codec::{Error, Writer};
+use tickwire_protocol::limits::SERVER_MESSAGE_BYTES_MAX;
 use tickwire_protocol::message::{ClientMessage, ServerMessage};
 use tickwire_protocol::schema::Schema;
 
@@ -50,10 +51,16 @@ fn errors(file: &Json, vector: &Json) -> Vec<(Option<String>, Option<String>)> {
                 assert_eq!(apply(&mut mirror, &unhex(frame.as_str().expect("bytes"))), None);
             }
         }
-        let frames = list(vector, "frames").iter();
-        return frames.map(|it| (apply(&mut mirror, &bytes(it, "bytes")), expected(it))).collect();
+        let refused = |it: &Json| {
+            if it["resume"] == json!(true) {
+                mirror.resume();
+            }
+            (apply(&mut mirror, &bytes(it, "bytes")), expected(it))
+        };
+        return list(vector, "frames").iter().map(refused).collect();
     }
-    let raw = bytes(vector, "bytes");
+    let mut raw = bytes(vector, "bytes");
+    raw.resize(raw.len() + vector["zeros"].as_u64().unwrap_or(0) as usize, 0);
     let error = match text(vector, "decoder") {
         "primitive" => primitives::read(text(vector, "type"), &raw).err(),
         "client_message" => ClientMessage::read(&raw).err(),
@@ -306,5 +313,11 @@ fn bad_server_messages() -> Vec<Json> {
             ("a huge token", format!("07{huge}"), Error::TooLong),
         ]);
     }
-    vectors("server_message", rows)
+    let mut vectors = vectors("server_message", rows);
+    let mut large = vectors[0].clone();
+    large["name"] = json!("a message of 1048577 bytes");
+    large["zeros"] = json!(SERVER_MESSAGE_BYTES_MAX + 1);
+    large["error"] = json!(format!("codec.{:?}", Error::TooLong));
+    vectors.push(large);
+    vectors
 }

@@ -5,7 +5,7 @@ use tickwire_protocol::codec::Error;
 use tickwire_protocol::message::ServerMessage;
 
 use super::measure;
-use super::vectors::{Step, VECTORS, kind, long};
+use super::vectors::{Story, VECTORS, kind, long};
 use crate::targets::world::{Command, Event, Receipt, Steer};
 use crate::targets::{self, Client};
 
@@ -98,7 +98,7 @@ fn a_damaged_descriptor_is_refused_or_valid() {
 #[test]
 fn a_damaged_frame_is_refused_or_applied() {
     for story in &VECTORS.stories {
-        for (at, step) in story.iter().enumerate() {
+        for (at, step) in story.steps.iter().enumerate() {
             for cut in cuts(&step.bytes) {
                 assert_eq!(measure::server(cut), Err(Error::Truncated));
             }
@@ -117,7 +117,7 @@ fn a_damaged_frame_is_refused_or_applied() {
 #[test]
 fn a_cut_chunk_is_refused_or_applied() {
     for story in &VECTORS.stories {
-        for (at, step) in story.iter().enumerate() {
+        for (at, step) in story.steps.iter().enumerate() {
             let Ok(ServerMessage::Frame(frame)) = ServerMessage::read(&step.bytes) else {
                 continue;
             };
@@ -144,15 +144,15 @@ fn a_cut_chunk_is_refused_or_applied() {
 }
 
 /// A mirror that has applied the steps before `at`.
-fn mirror_at(story: &[Step], at: usize) -> Mirror {
-    let mut mirror = Mirror::new(VECTORS.schema.clone());
-    for step in &story[..at] {
+fn mirror_at(story: &Story, at: usize) -> Mirror {
+    let mut mirror = Mirror::new(story.schema.clone());
+    for step in &story.steps[..at] {
         if step.resume {
             mirror.resume();
         }
         assert_eq!(measure::apply(&mut mirror, &step.bytes), Some(true));
     }
-    if story[at].resume {
+    if story.steps[at].resume {
         mirror.resume();
     }
     mirror

@@ -11,10 +11,16 @@ pub(crate) struct Vectors {
     pub(crate) descriptors: Vec<Vec<u8>>,
     /// Inputs, commands, replies and events of the game, each with its name.
     pub(crate) values: Vec<(String, Vec<u8>)>,
-    pub(crate) stories: Vec<Vec<Step>>,
+    pub(crate) stories: Vec<Story>,
     /// What is refused, by the name of its decoder.
     pub(crate) malformed: Vec<Malformed>,
     pub(crate) schema: Arc<Schema>,
+}
+
+/// Frames that one client gets.
+pub(crate) struct Story {
+    pub(crate) schema: Arc<Schema>,
+    pub(crate) steps: Vec<Step>,
 }
 
 /// A frame of a story.
@@ -41,35 +47,32 @@ pub(crate) static VECTORS: LazyLock<Vectors> = LazyLock::new(|| {
         .values()
         .map(|schema| unhex(&schema["descriptor"]))
         .collect();
-    let space = unhex(&schemas["space"]["descriptor"]);
+    let read = |name: &Json| {
+        let descriptor = unhex(&schemas[name.as_str().expect("a name")]["descriptor"]);
+        Arc::new(Schema::from_descriptor(&descriptor).expect("a descriptor"))
+    };
     let messages = |name| list(&file(name)["messages"], |it| unhex(&it["bytes"]));
     let values = file("values.json");
-    let read = |it: &Json| (text(&it["message"]), unhex(&it["bytes"]));
+    let body = |it: &Json| (text(&it["message"]), unhex(&it["bytes"]));
     let step = |it: &Json| Step { resume: it["resume"] == true, bytes: unhex(&it["bytes"]) };
+    let story = |it: &Json| Story { schema: read(&it["schema"]), steps: list(&it["steps"], step) };
     let flat = |it: &Json| Malformed {
         decoder: text(&it["decoder"]),
         name: text(&it["name"]),
         message: it["message"].as_str().unwrap_or_default().to_owned(),
-        bytes: unhex(&it["bytes"]),
+        bytes: [unhex(&it["bytes"]), zeros(it)].concat(),
         error: text(&it["error"]),
     };
     let malformed = file("malformed.json");
-    let malformed = malformed["vectors"].as_array().expect("a list");
+    let refused = malformed["vectors"].as_array().expect("a list");
     Vectors {
         client: messages("client_messages.json"),
         server: messages("server_messages.json"),
         descriptors,
-        values: [list(&values["written"], read), list(&values["read"], read)].concat(),
-        // The others are of schemas that these tests have no mirror of.
-        stories: file("stories.json")["stories"]
-            .as_array()
-            .expect("a list")
-            .iter()
-            .filter(|story| story["schema"] == "space")
-            .map(|story| list(&story["steps"], step))
-            .collect(),
-        malformed: malformed.iter().filter(|it| it["bytes"].is_string()).map(flat).collect(),
-        schema: Arc::new(Schema::from_descriptor(&space).expect("a descriptor")),
+        values: [list(&values["written"], body), list(&values["read"], body)].concat(),
+        stories: list(&file("stories.json")["stories"], story),
+        malformed: refused.iter().filter(|it| it["bytes"].is_string()).map(flat).collect(),
+        schema: read(&malformed["schema"]),
     }
 });
 
@@ -101,6 +104,11 @@ fn list<T>(of: &Json, each: impl Fn(&Json) -> T) -> Vec<T> {
 
 fn text(of: &Json) -> String {
     of.as_str().expect("a text").to_owned()
+}
+
+/// The zero bytes that follow those of a vector.
+fn zeros(of: &Json) -> Vec<u8> {
+    vec![0; of["zeros"].as_u64().unwrap_or(0) as usize]
 }
 
 fn unhex(of: &Json) -> Vec<u8> {
