@@ -26,6 +26,8 @@
 //! The encoding of each part is [`crate::codec`]'s. Bodies of inputs, commands,
 //! replies and events are length-prefixed: who routes them need not know the game.
 
+use std::borrow::Cow;
+
 use crate::close::CloseReason;
 use crate::codec::{Error, Reader, Writer};
 use crate::frame::{self, Frame};
@@ -44,9 +46,11 @@ pub const VERSION: u16 = 1;
 /// The WebSocket subprotocol that carries it.
 pub const SUBPROTOCOL: &str = "tickwire.1";
 
+/// The tag of inputs among client messages.
+const INPUT: u8 = 1;
+
 /// From a client to the server.
 #[derive(Clone, PartialEq, Eq, Debug)]
-#[expect(clippy::large_enum_variant, reason = "inputs are the common case; a box would allocate")]
 pub enum ClientMessage<'a> {
     /// The first message of a connection.
     Hello(Hello<'a>),
@@ -94,25 +98,25 @@ pub struct Hello<'a> {
 }
 
 /// Inputs with consecutive sequence numbers, and the acknowledgement.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Inputs<'a> {
     /// The highest tick that the client has applied.
     pub applied: Tick,
     /// The sequence number of the first input.
     pub first: u32,
     len: usize,
-    /// The tick each is for, and its body; only the first `len` count.
-    items: [(Tick, &'a [u8]); INPUTS_PER_BATCH_MAX],
+    /// As they are on the wire, and in order: of a message that was read they stay there.
+    items: Cow<'a, [u8]>,
 }
 
 impl<'a> Inputs<'a> {
     /// An acknowledgement without inputs.
     pub fn ack(applied: Tick) -> Inputs<'a> {
-        Inputs { applied, first: 0, len: 0, items: [(Tick(0), &[]); INPUTS_PER_BATCH_MAX] }
+        Inputs { applied, first: 0, len: 0, items: Cow::Borrowed(&[]) }
     }
 
     /// Adds an input; `false` if the batch is full or the body too long.
-    pub fn push(&mut self, sequence: u32, tick: Tick, body: &'a [u8]) -> bool {
+    pub fn push(&mut self, sequence: u32, tick: Tick, body: &[u8]) -> bool {
         if self.len == INPUTS_PER_BATCH_MAX || body.len() > INPUT_BYTES_MAX {
             return false;
         }
@@ -120,18 +124,23 @@ impl<'a> Inputs<'a> {
             self.first = sequence;
         }
         debug_assert_eq!(sequence, self.first.wrapping_add(self.len as u32));
-        self.items[self.len] = (tick, body);
+        // Between two u32: saturates only where both are absurd.
+        let lead = tick.since(self.applied).clamp(i32::MIN.into(), i32::MAX.into());
+        let mut w = Writer::new(self.items.to_mut());
+        w.i32(lead as i32);
+        w.bytes(body);
         self.len += 1;
         true
     }
 
     /// Sequence number, tick and body of each input.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = (u32, Tick, &'a [u8])> + '_ {
-        let first = self.first;
-        self.items[..self.len]
-            .iter()
-            .enumerate()
-            .map(move |(index, &(tick, body))| (first.wrapping_add(index as u32), tick, body))
+    pub fn iter(&self) -> impl Iterator<Item = (u32, Tick, &[u8])> {
+        let mut items = Reader::new(&self.items);
+        (0..self.len).map_while(move |index| {
+            // They were read before, or written here.
+            let (tick, body) = read_input(&mut items, self.applied).ok()?;
+            Some((self.first.wrapping_add(index as u32), tick, body))
+        })
     }
 
     /// How many inputs there are.
@@ -262,18 +271,13 @@ impl<'a> ClientMessage<'a> {
                 write_option(&mut w, hello.applied, |w, tick| w.u32(tick.0));
             }
             ClientMessage::Input(inputs) => {
-                w.u8(1);
+                w.u8(INPUT);
                 w.u32(inputs.applied.0);
                 w.usize(inputs.len);
                 if inputs.len > 0 {
                     w.u32(inputs.first);
                 }
-                for (_, tick, body) in inputs.iter() {
-                    // Between two u32: saturates only where both are absurd.
-                    let lead = tick.since(inputs.applied);
-                    w.i32(lead.clamp(i32::MIN.into(), i32::MAX.into()) as i32);
-                    w.bytes(body);
-                }
+                w.raw(&inputs.items);
             }
             ClientMessage::Command { id, body } => {
                 w.u8(2);
@@ -294,6 +298,11 @@ impl<'a> ClientMessage<'a> {
         }
     }
 
+    /// Whether bytes are controls and an acknowledgement, if they are a message at all.
+    pub fn is_input(bytes: &[u8]) -> bool {
+        bytes.first() == Some(&INPUT)
+    }
+
     /// The message that `bytes` are, all of them.
     pub fn read(bytes: &'a [u8]) -> Result<ClientMessage<'a>, Error> {
         if bytes.len() > CLIENT_MESSAGE_BYTES_MAX {
@@ -302,7 +311,7 @@ impl<'a> ClientMessage<'a> {
         let mut r = Reader::new(bytes);
         let message = match r.u8()? {
             0 => ClientMessage::Hello(Hello::read(&mut r)?),
-            1 => ClientMessage::Input(Inputs::read(&mut r)?),
+            INPUT => ClientMessage::Input(Inputs::read(&mut r)?),
             2 => ClientMessage::Command { id: r.u32()?, body: r.bytes(COMMAND_BYTES_MAX)? },
             3 => ClientMessage::Chat { text: r.str(CHAT_BYTES_MAX)? },
             4 => ClientMessage::Ping { stamp: r.u64()? },
@@ -335,18 +344,23 @@ impl<'a> Hello<'a> {
 
 impl<'a> Inputs<'a> {
     fn read(r: &mut Reader<'a>) -> Result<Inputs<'a>, Error> {
-        let mut inputs = Inputs::ack(Tick(r.u32()?));
-        inputs.len = r.count(INPUTS_PER_BATCH_MAX)?;
-        if inputs.len > 0 {
-            inputs.first = r.u32()?;
+        let applied = Tick(r.u32()?);
+        let len = r.count(INPUTS_PER_BATCH_MAX)?;
+        let first = if len > 0 { r.u32()? } else { 0 };
+        let items = r.rest();
+        for _ in 0..len {
+            read_input(r, applied)?;
         }
-        for item in &mut inputs.items[..inputs.len] {
-            let tick = i64::from(inputs.applied.0) + i64::from(r.i32()?);
-            let tick = u32::try_from(tick).map_err(|_| Error::Invalid)?;
-            *item = (Tick(tick), r.bytes(INPUT_BYTES_MAX)?);
-        }
-        Ok(inputs)
+        let items = &items[..items.len() - r.rest().len()];
+        Ok(Inputs { applied, first, len, items: Cow::Borrowed(items) })
     }
+}
+
+/// The tick and the body of an input that came with an acknowledgement.
+fn read_input<'a>(r: &mut Reader<'a>, applied: Tick) -> Result<(Tick, &'a [u8]), Error> {
+    let tick = i64::from(applied.0) + i64::from(r.i32()?);
+    let tick = u32::try_from(tick).map_err(|_| Error::Invalid)?;
+    Ok((Tick(tick), r.bytes(INPUT_BYTES_MAX)?))
 }
 
 impl<'a> ServerMessage<'a> {

@@ -146,7 +146,7 @@ impl InputQueue {
     }
 
     /// Fills a batch with what is to be sent.
-    pub(super) fn fill<'a>(&'a self, batch: &mut Inputs<'a>) {
+    pub(super) fn fill(&self, batch: &mut Inputs<'_>) {
         for (stamp, body) in self.waiting.iter().filter(|_| self.ready) {
             let fits = batch.push(stamp.sequence, stamp.tick, body.get());
             debug_assert!(fits, "a batch has a place for each that waits");
