@@ -183,6 +183,48 @@ const fn zigzag(value: i64) -> u64 {
     ((value << 1) ^ (value >> 63)) as u64
 }
 
+/// The signed integer that is written so.
+const fn unzigzag(value: u16) -> i16 {
+    (value >> 1) as i16 ^ -((value & 1) as i16)
+}
+
+/// The forms of nearly all integers, without bincode: both are also its own.
+impl Writer<'_> {
+    /// Writes a value if it takes one byte or three.
+    #[inline]
+    fn short(&mut self, value: u64) -> bool {
+        match value {
+            0..=250 => self.out.push(value as u8),
+            251..=0xFFFF => self.out.extend_from_slice(&[251, value as u8, (value >> 8) as u8]),
+            _ => return false,
+        }
+        true
+    }
+}
+
+impl Reader<'_> {
+    /// A value that is in neither.
+    #[cold]
+    #[inline(never)]
+    fn long<T: bincode::Decode<()>>(&mut self) -> Result<(T, usize), Error> {
+        self.value()
+    }
+
+    /// A value that is in one byte, or needs to be in three.
+    #[inline]
+    fn short(&mut self) -> Option<u16> {
+        let (value, rest) = match self.rest {
+            [value @ 0..=250, rest @ ..] => (u16::from(*value), rest),
+            [251, low, high, rest @ ..] if *high > 0 || *low > 250 => {
+                (u16::from_le_bytes([*low, *high]), rest)
+            }
+            _ => return None,
+        };
+        self.rest = rest;
+        Some(value)
+    }
+}
+
 /// Types that take one fixed form: no shorter or longer way to write them.
 macro_rules! fixed {
     ($($ty:ident)*) => {
@@ -201,29 +243,36 @@ macro_rules! fixed {
 fixed!(bool u8 i8);
 
 macro_rules! varint {
-    ($($ty:ident $plain:expr;)*) => {
+    ($($ty:ident $plain:expr, $short:expr;)*) => {
         impl Writer<'_> {
             $(#[doc = concat!("Writes a `", stringify!($ty), "`.")]
             #[inline]
-            pub fn $ty(&mut self, value: $ty) { self.value(value); })*
+            pub fn $ty(&mut self, value: $ty) {
+                if !self.short($plain(value)) {
+                    self.value(value);
+                }
+            })*
         }
         impl Reader<'_> {
             $(#[doc = concat!("Takes a `", stringify!($ty), "`.")]
             #[inline]
             pub fn $ty(&mut self) -> Result<$ty, Error> {
-                let (value, used) = self.value::<$ty>()?;
+                if let Some(short) = self.short() {
+                    return Ok($short(short));
+                }
+                let (value, used) = self.long::<$ty>()?;
                 if used == varint_len($plain(value)) { Ok(value) } else { Err(Error::BadInteger) }
             })*
         }
     };
 }
 varint! {
-    u16 u64::from;
-    u32 u64::from;
-    u64 u64::from;
-    i16 |v| zigzag(i64::from(v));
-    i32 |v| zigzag(i64::from(v));
-    i64 zigzag;
+    u16 u64::from, u16::from;
+    u32 u64::from, u32::from;
+    u64 u64::from, u64::from;
+    i16 |v| zigzag(i64::from(v)), unzigzag;
+    i32 |v| zigzag(i64::from(v)), |v| i32::from(unzigzag(v));
+    i64 zigzag, |v| i64::from(unzigzag(v));
 }
 
 macro_rules! float {
