@@ -152,20 +152,51 @@ impl Refusal {
 /// The controls of all players for one step: held from the last change on.
 #[derive(Clone, Debug)]
 pub struct Inputs<I> {
-    /// By player; everybody who has a seat is in it.
-    pub(crate) held: BTreeMap<PlayerId, I>,
-    pub(crate) neutral: I,
+    /// Everybody who has a seat, by player number.
+    held: Vec<(PlayerId, I)>,
+    neutral: I,
 }
 
 impl<I> Inputs<I> {
     /// A player's controls; neutral if they are not here.
     pub fn of(&self, player: PlayerId) -> &I {
-        self.held.get(&player).unwrap_or(&self.neutral)
+        self.place(player).map_or(&self.neutral, |place| &self.held[place].1)
     }
 
     /// Everybody's, by player number.
     pub fn iter(&self) -> impl Iterator<Item = (PlayerId, &I)> {
-        self.held.iter().map(|(&player, input)| (player, input))
+        self.held.iter().map(|(player, input)| (*player, input))
+    }
+
+    /// Nobody's.
+    pub(crate) fn new(neutral: I) -> Inputs<I> {
+        Inputs { held: Vec::new(), neutral }
+    }
+
+    /// A player's controls are these from now on.
+    pub(crate) fn hold(&mut self, player: PlayerId, input: I) {
+        match self.place(player) {
+            Ok(place) => self.held[place].1 = input,
+            Err(place) => self.held.insert(place, (player, input)),
+        }
+    }
+
+    /// A player is gone.
+    pub(crate) fn forget(&mut self, player: PlayerId) {
+        if let Ok(place) = self.place(player) {
+            self.held.remove(place);
+        }
+    }
+
+    /// Where a player is, or would be.
+    fn place(&self, player: PlayerId) -> Result<usize, usize> {
+        // Numbers count up: until somebody leaves, they are places as well.
+        let first = self.held.first().map_or(player.0, |(first, _)| first.0);
+        let guess = player.0.wrapping_sub(first) as usize;
+        match self.held.get(guess) {
+            Some((there, _)) if *there == player => Ok(guess),
+            _ => self.held.binary_search_by_key(&player, |(there, _)| *there),
+        }
     }
 }
 

@@ -108,7 +108,7 @@ impl<G: Game> Room<G> {
         self.cx.players.insert(id, Player { id, name, connected: true, private });
         self.cx.watches.insert(id, Vec::new());
         self.cx.watches_changed = true;
-        self.inputs.held.insert(id, G::Input::default());
+        self.inputs.hold(id, G::Input::default());
         if let Err(refusal) = self.game.join(&mut self.cx, id) {
             self.forget(id);
             self.seats.remove(key);

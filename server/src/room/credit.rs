@@ -15,11 +15,14 @@ use tickwire_protocol::{Scope, Tick, Time};
 /// How long deliveries are counted before they say how fast the way is.
 const DELIVERY_WINDOW: Duration = Duration::from_secs(1);
 
-/// How many frames may be on the way that takes so long to acknowledge them: those of
-/// that time, and one.
-fn permits(wait: Duration, interval: Duration) -> usize {
-    let frames = (wait.as_micros() as u64).div_ceil(interval.as_micros().max(1) as u64);
-    frames.saturating_add(1).clamp(2, CREDIT_MAX.into()) as usize
+/// So many frames may always be on the way.
+pub(super) const CREDIT_MIN: usize = 2;
+
+/// Whether there may be another frame beside those on a way that takes so long to
+/// acknowledge them: permitted are those of that time, and one.
+fn permits(unacked: usize, wait: Duration, interval: Duration) -> bool {
+    let before = Duration::saturating_mul(interval, unacked.saturating_sub(1) as u32);
+    unacked < CREDIT_MIN || unacked < CREDIT_MAX as usize && before < wait
 }
 
 /// How far apart frames arrive.
@@ -36,9 +39,8 @@ impl Delivery {
     fn acked(&mut self, frames: u32, now: Time) {
         let since = *self.since.get_or_insert(now);
         self.frames += frames;
-        let elapsed = now.since(since);
-        if elapsed >= DELIVERY_WINDOW {
-            self.interval = Some(elapsed / self.frames.max(1));
+        if now >= since + DELIVERY_WINDOW {
+            self.interval = Some(now.since(since) / self.frames.max(1));
             (self.since, self.frames) = (Some(now), 0);
         }
     }
@@ -104,13 +106,13 @@ impl Trail {
     /// needs fewer on it to be full, the more so as who gets merged frames does not wait
     /// with an acknowledgement: what is over that would only queue, and grow old.
     pub(super) fn has_credit(&self, min_rtt: Duration, send_interval: Duration) -> bool {
-        let patient = permits(min_rtt.saturating_add(ACK_INTERVAL), send_interval);
+        let unacked = self.unacked();
         let Some(interval) = self.delivery.slow(send_interval) else {
-            return self.unacked() < patient;
+            return permits(unacked, min_rtt.saturating_add(ACK_INTERVAL), send_interval);
         };
-        let mut unacked = self.frames.range(usize::from(self.acked)..);
-        let patience = if unacked.any(|sent| sent.merged) { Duration::ZERO } else { ACK_INTERVAL };
-        self.unacked() < permits(min_rtt.saturating_add(patience), interval)
+        let mut frames = self.frames.range(usize::from(self.acked)..);
+        let patience = if frames.any(|sent| sent.merged) { Duration::ZERO } else { ACK_INTERVAL };
+        permits(unacked, min_rtt.saturating_add(patience), interval)
     }
 
     /// When the oldest of them was sent.
@@ -202,11 +204,12 @@ mod tests {
 
     #[test]
     fn permits_cover_the_round_trip_and_stay_in_bounds() {
-        assert_eq!(permits(ms(100), ms(33)), 5);
-        assert_eq!(permits(ms(100), ms(1000)), 2);
-        assert_eq!(permits(ms(300), ms(50)), 7);
-        assert_eq!(permits(ms(60_000), ms(16)), 16);
-        assert_eq!(permits(Duration::MAX, Duration::ZERO), 16);
+        let most = |wait, interval| (0..).find(|&unacked| !permits(unacked, wait, interval));
+        assert_eq!(most(ms(100), ms(33)), Some(5));
+        assert_eq!(most(ms(100), ms(1000)), Some(2));
+        assert_eq!(most(ms(300), ms(50)), Some(7));
+        assert_eq!(most(ms(60_000), ms(16)), Some(16));
+        assert_eq!(most(Duration::MAX, Duration::ZERO), Some(16));
     }
 
     /// How many frames may be on the way at a round trip, when they arrive so far apart.

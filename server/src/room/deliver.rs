@@ -5,14 +5,17 @@
 //! a later step, or between two as soon as an acknowledgement or the link makes
 //! it possible.
 
+use std::time::Duration;
+
 use tickwire_protocol::close::CloseReason;
+use tickwire_protocol::message::ServerClock;
 use tickwire_protocol::{Scope, Tick, Time};
 
 use super::events::{Window, concerns};
-use super::outbox::Over;
+use super::outbox::{Client, Over};
 use super::replicate::Replicator;
-use super::seats::Seat;
-use super::{Counters, Failure, Joined, Room, SeatKey};
+use super::seats::{Seat, Seats};
+use super::{Counters, Endings, Failure, Joined, Room, SeatKey};
 use crate::game::Game;
 
 /// Clients whose memory is fetched before the first of them gets its frame: few enough
@@ -76,25 +79,27 @@ impl<G: Game> Room<G> {
         self.end_connections(now);
         let every = G::SEND_EVERY.saturating_mul(self.thinned);
         let sends = self.tick.0.is_multiple_of(every).then(|| self.tick.0 / every);
-        for slot in 0..self.seats.slots() {
+        let (seats, endings, mut offers) = self.offers(now);
+        for slot in 0..seats.slots() {
             if slot.is_multiple_of(WARMED_AT_ONCE) {
-                self.seats.some(slot, WARMED_AT_ONCE).for_each(Seat::warm);
+                seats.some(slot, WARMED_AT_ONCE).for_each(Seat::warm);
             }
-            let Some(key) = self.seats.key_at(slot) else { continue };
-            let Some(seat) = self.seats.get_mut(key) else { continue };
-            let whose = Joined { seat: key, connection: seat.connection };
+            let Some((key, seat)) = seats.at_mut(slot) else { continue };
             let Some(client) = &mut seat.client else { continue };
             // A new client need not wait for the room's next send, but for a step:
             // its ticks must be later than those of the connection before.
             client.owed |= client.frame.is_none()
                 || sends.is_some_and(|sends| sends.is_multiple_of(client.pace.into()));
             let owed = client.owed;
-            match self.offer(key, now) {
-                Ok(false) if owed => self.counters.coalesced += 1,
+            match offers.offer(seat) {
+                Ok(false) if owed => offers.counters.coalesced += 1,
                 Ok(_) => {}
-                Err(over) => self.endings.push((whose, over)),
+                Err(over) => {
+                    endings.push((Joined { seat: key, connection: seat.connection }, over));
+                }
             }
         }
+        self.replicator.rest();
         self.window_over = sends.is_some();
         self.end_connections(now);
     }
@@ -117,54 +122,119 @@ impl<G: Game> Room<G> {
         self.window.clear();
     }
 
+    /// Offers one client what waits for it, between two steps.
+    pub(super) fn offer(&mut self, key: SeatKey, now: Time) -> Result<(), Over> {
+        let client = self.seats.get(key).and_then(|seat| seat.client.as_ref());
+        if !client.is_some_and(Client::waits) {
+            return Ok(());
+        }
+        let (seats, _, mut offers) = self.offers(now);
+        let sent = seats.get_mut(key).map_or(Ok(false), |seat| offers.offer(seat));
+        self.replicator.rest();
+        sent.map(drop)
+    }
+
+    /// The seats, and all that it takes to offer their clients something now.
+    fn offers(&mut self, now: Time) -> (&mut Seats<G::Input>, &mut Endings, Offers<'_>) {
+        let hash_ticks = Self::ticks(self.config.hash_every).clamp(1, u64::from(u32::MAX)) as u32;
+        let offers = Offers {
+            now,
+            tick: self.tick,
+            clock: self.clock(now),
+            interval: self.send_interval(1),
+            send_every: G::SEND_EVERY,
+            hashed_since: Tick(self.tick.0 - self.tick.0 % hash_ticks),
+            moved_since: now - self.config.stale_after,
+            credit: self.config.credit,
+            replicator: &mut self.replicator,
+            window: &self.window,
+            counters: &mut self.counters,
+            scratch: &mut self.scratch,
+            failure: &mut self.failure,
+        };
+        (&mut self.seats, &mut self.endings, offers)
+    }
+}
+
+/// What all clients are offered at one time.
+struct Offers<'a> {
+    now: Time,
+    tick: Tick,
+    clock: ServerClock,
+    /// How far apart the room's frames are.
+    interval: Duration,
+    /// In ticks, as the game says.
+    send_every: u32,
+    /// Who has no frame since this tick gets a hash with the next one.
+    hashed_since: Tick,
+    /// Who has not moved since then is too slow.
+    moved_since: Time,
+    /// Whether credit limits what is on the way.
+    credit: bool,
+    replicator: &'a mut Replicator,
+    window: &'a Window,
+    counters: &'a mut Counters,
+    scratch: &'a mut Vec<u8>,
+    failure: &'a mut Option<Failure>,
+}
+
+impl Offers<'_> {
     /// Gives a client what waits for it, as far as its link and its credit allow;
     /// whether a frame was sent.
-    pub(super) fn offer(&mut self, key: SeatKey, now: Time) -> Result<bool, Over> {
-        let clock = self.clock(now);
+    fn offer<I: Clone + Default + PartialEq>(&mut self, seat: &mut Seat<I>) -> Result<bool, Over> {
         let tick = self.tick;
-        let Some(pace) = self.seats.get(key).and_then(|s| s.client.as_ref()).map(|it| it.pace)
-        else {
-            return Ok(false);
-        };
-        let interval = self.send_interval(pace);
-        let hash_ticks = Self::ticks(self.config.hash_every).max(1);
-        let Room { seats, replicator, window, counters, scratch, config, failure, .. } = self;
-        let Some(seat) = seats.get_mut(key) else { return Ok(false) };
         let Some(client) = &mut seat.client else { return Ok(false) };
-        client.flush(clock, now, scratch)?;
-        if client.is_stale(&seat.trail, config.stale_after, now) {
+        client.flush(self.clock, self.now, self.scratch)?;
+        if client.is_stale(&seat.trail, self.moved_since) {
             return Err(Over::Because(CloseReason::TooSlow));
         }
         let new = client.frame.is_none_or(|frame| frame < tick);
-        let credit = !config.credit || client.has_credit(&seat.trail, interval);
-        let ready = client.is_clear() && credit;
-        if !(client.owed && new && ready) {
+        let credit = !self.credit || client.has_credit(&seat.trail, self.interval);
+        if !(client.owed && new && client.is_clear() && credit) {
             return Ok(false);
         }
-        let hashes = |tick: Tick| u64::from(tick.0) / hash_ticks;
-        let with_hash = client.frame.is_none_or(|frame| hashes(frame) != hashes(tick));
+        let with_hash = client.frame.is_none_or(|frame| frame < self.hashed_since);
         let (processed, depth) = seat.inbox.report();
-        let reliable = seat.fill(replicator, window, tick, with_hash, counters);
-        replicator.finish(processed, depth);
-        if !replicator.fits() {
-            counters.frames_too_big += 1;
-            *failure = Some(Failure::FrameTooBig { bytes: replicator.bytes() });
+        let reliable = self.fill(seat, with_hash);
+        self.replicator.finish(processed, depth);
+        if !self.replicator.fits() {
+            self.counters.frames_too_big += 1;
+            *self.failure = Some(Failure::FrameTooBig { bytes: self.replicator.bytes() });
             return Err(Over::Because(CloseReason::Failed));
         }
         let Some(client) = &mut seat.client else { return Ok(false) };
-        let (own, shared) = replicator.parts();
-        client.send(own, shared, now)?;
-        counters.frame_bytes += replicator.bytes() as u64;
-        let full = replicator.commit(&mut client.view, &seat.wants);
-        counters.frames += 1;
-        counters.frames_full += u64::from(full);
+        let (own, shared) = self.replicator.parts();
+        client.send(own, shared, self.now)?;
+        self.counters.frame_bytes += self.replicator.bytes() as u64;
+        let full = self.replicator.commit(&mut client.view, &seat.wants);
+        self.counters.frames += 1;
+        self.counters.frames_full += u64::from(full);
         seat.reliable.commit(reliable, tick);
-        let expected = G::SEND_EVERY * u32::from(client.pace);
+        let expected = self.send_every * u32::from(client.pace);
         let merged = full || client.frame.is_none_or(|before| before.until(tick) > expected);
-        seat.trail.send(tick, now, &seat.wants, merged);
+        seat.trail.send(tick, self.now, &seat.wants, merged);
         client.frame = Some(tick);
         (client.owed, client.whole) = (false, false);
         Ok(true)
+    }
+
+    /// Puts into a frame what a seat's client is to have; gives how many reliable events
+    /// are in it.
+    fn fill<I>(&mut self, seat: &Seat<I>, with_hash: bool) -> usize {
+        let Some((client, player)) = seat.client.as_ref().zip(seat.player) else { return 0 };
+        let Offers { replicator, window, counters, .. } = self;
+        replicator.begin(&client.view, &seat.wants, client.whole, with_hash, counters);
+        let unsent = seat.reliable.unsent();
+        let reliable = unsent.take_while(|event| replicator.event(event, 1)).count();
+        if !window.is_empty() {
+            let after = client.frame.unwrap_or(Tick(self.tick.0.saturating_sub(1)));
+            for run in window.runs(player, &seat.wants, after) {
+                if !replicator.event(&run.bytes, run.count) {
+                    counters.transient_dropped += run.count as u64;
+                }
+            }
+        }
+        reliable
     }
 }
 
@@ -172,28 +242,5 @@ impl<I: Clone + Default + PartialEq> Seat<I> {
     /// The next frame comes soon.
     fn warm(&self) {
         self.client.iter().for_each(|client| client.warm(&self.trail));
-    }
-
-    /// Puts into a frame what this seat's client is to have; gives how many reliable
-    /// events are in it.
-    fn fill(
-        &self,
-        replicator: &mut Replicator,
-        window: &Window,
-        tick: Tick,
-        with_hash: bool,
-        counters: &mut Counters,
-    ) -> usize {
-        let Some((client, player)) = self.client.as_ref().zip(self.player) else { return 0 };
-        replicator.begin(&client.view, &self.wants, client.whole, with_hash, counters);
-        let unsent = self.reliable.unsent();
-        let reliable = unsent.take_while(|event| replicator.event(event, 1)).count();
-        let after = client.frame.unwrap_or(Tick(tick.0.saturating_sub(1)));
-        for run in window.runs(player, &self.wants, after) {
-            if !replicator.event(&run.bytes, run.count) {
-                counters.transient_dropped += run.count as u64;
-            }
-        }
-        reliable
     }
 }

@@ -10,7 +10,6 @@
 //! its tick comes. Of several for one step the newest wins.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use tickwire_protocol::{Tick, Time};
 
@@ -107,12 +106,12 @@ impl<I: Clone + Default + PartialEq> Inbox<I> {
         self.waiting.push_back((sequence, tick, input));
     }
 
-    /// What the player's controls are from the step of `tick` on, if that is news.
+    /// What the player's controls are from the step of `tick` on, if that is news. A client
+    /// that was last heard before `silent_since` is silent.
     pub(super) fn apply(
         &mut self,
         tick: Tick,
-        now: Time,
-        silence_max: Duration,
+        silent_since: Time,
         counters: &mut Counters,
     ) -> Option<I> {
         let mut used = 0;
@@ -123,7 +122,7 @@ impl<I: Clone + Default + PartialEq> Inbox<I> {
             used += 1;
         }
         counters.inputs_folded += u64::saturating_sub(used, 1);
-        let silent = now.since(self.heard) > silence_max;
+        let silent = self.heard < silent_since;
         counters.neutral += u64::from(silent && !self.silent);
         let news = self.changed || silent != self.silent;
         (self.silent, self.changed) = (silent, false);
@@ -139,8 +138,8 @@ impl<I: Clone + Default + PartialEq> Inbox<I> {
     #[cfg(test)]
     fn step(&mut self, tick: u32, ms: u64, counters: &mut Counters) -> I {
         self.changed = true;
-        let silence_max = Duration::from_millis(500);
-        self.apply(Tick(tick), Time::from_millis(ms), silence_max, counters).unwrap_or_default()
+        let silent_since = Time::from_millis(ms) - std::time::Duration::from_millis(500);
+        self.apply(Tick(tick), silent_since, counters).unwrap_or_default()
     }
 }
 

@@ -93,7 +93,7 @@ impl<G: Game> Room<G> {
     pub(super) fn forget(&mut self, player: PlayerId) {
         self.cx.players.remove(&player);
         self.cx.watches.remove(&player);
-        self.inputs.held.remove(&player);
+        self.inputs.forget(player);
     }
 
     /// Does what the game asked for in the step: removes players, ends.

@@ -38,7 +38,6 @@ mod receive;
 mod replicate;
 mod seats;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rand_pcg::Pcg64Mcg;
@@ -62,6 +61,8 @@ use events::Window;
 use outbox::Over;
 use replicate::Replicator;
 use seats::Seats;
+
+pub(crate) use rate::Limiter;
 
 /// Turns a token into its signed text.
 pub type SignToken = Box<dyn Fn(&Token) -> String>;
@@ -102,12 +103,15 @@ pub struct Room<G: Game> {
     failure: Option<Failure>,
     counters: Counters,
     /// Connections that end with the next step, or the one under way.
-    endings: Vec<(Joined, Over)>,
+    endings: Endings,
     /// Bytes of a message under construction.
     scratch: Vec<u8>,
     /// Scopes of a client under construction.
     scopes: Vec<Scope>,
 }
+
+/// Connections that are over, and why.
+type Endings = Vec<(Joined, Over)>;
 
 /// What Welcome says of the schema.
 struct SchemaFacts {
@@ -141,7 +145,7 @@ impl<G: Game> Room<G> {
             game,
             cx,
             tick: Tick(0),
-            inputs: Inputs { held: BTreeMap::new(), neutral: G::Input::default() },
+            inputs: Inputs::new(G::Input::default()),
             seats: Seats::new(),
             replicator: Replicator::new(&schema, config.history_ticks),
             schema: SchemaFacts { hash: schema.hash(), descriptor },
@@ -204,16 +208,16 @@ impl<G: Game> Room<G> {
     /// Lets each player's controls come into force.
     fn drain_inboxes(&mut self, now: Time) {
         let tick = self.tick;
-        let intervals = self.send_interval(1);
+        let (interval, neutral_after) = (self.send_interval(1), self.config.neutral_after);
+        // Who gets few frames has few to acknowledge.
+        let silent_since = |pace: u8| now - (neutral_after + interval * u32::from(pace));
+        let usual = silent_since(1);
         for seat in self.seats.iter_mut() {
             let Some(player) = seat.player else { continue };
-            // Who gets few frames has few to acknowledge.
             let pace = seat.client.as_ref().map_or(1, |client| client.pace);
-            let silence_max = self.config.neutral_after + intervals * u32::from(pace);
-            if let Some(news) = seat.inbox.apply(tick, now, silence_max, &mut self.counters)
-                && let Some(held) = self.inputs.held.get_mut(&player)
-            {
-                *held = news;
+            let silent_since = if pace == 1 { usual } else { silent_since(pace) };
+            if let Some(news) = seat.inbox.apply(tick, silent_since, &mut self.counters) {
+                self.inputs.hold(player, news);
             }
         }
     }

@@ -19,7 +19,7 @@ use tickwire_protocol::close::CloseReason;
 use tickwire_protocol::message::{ServerClock, ServerMessage};
 use tickwire_protocol::{Tick, Time};
 
-use super::credit::Trail;
+use super::credit::{CREDIT_MIN, Trail};
 use super::rate::Limiter;
 use super::replicate::View;
 use super::{Link, Sent};
@@ -124,7 +124,7 @@ impl Client {
         now: Time,
         scratch: &mut Vec<u8>,
     ) -> Result<(), Over> {
-        while self.busy_since.is_none() {
+        while self.says() && self.busy_since.is_none() {
             if let Some(message) = self.control.pop_front() {
                 self.control_bytes -= message.len();
                 self.send(&[], std::slice::from_ref(&message), now)?;
@@ -132,11 +132,19 @@ impl Client {
                 scratch.clear();
                 ServerMessage::Pong { stamp, clock }.write(scratch);
                 self.send(scratch, &[], now)?;
-            } else {
-                break;
             }
         }
         Ok(())
+    }
+
+    /// Whether anything is to go, as soon as that is possible.
+    pub(super) fn waits(&self) -> bool {
+        self.owed || self.says()
+    }
+
+    /// Whether anything is to go before a frame.
+    fn says(&self) -> bool {
+        self.pong.is_some() || !self.control.is_empty()
     }
 
     /// Whether nothing is to go before a frame.
@@ -144,9 +152,11 @@ impl Client {
         self.busy_since.is_none() && self.control.is_empty()
     }
 
-    /// Whether the client has so few frames on the way that it may get another.
-    pub(super) fn has_credit(&self, trail: &Trail, send_interval: Duration) -> bool {
-        trail.has_credit(self.min_rtt.unwrap_or_default(), send_interval)
+    /// Whether the client has so few frames on the way that it may get another. The
+    /// room's are `interval` apart.
+    pub(super) fn has_credit(&self, trail: &Trail, interval: Duration) -> bool {
+        trail.unacked() < CREDIT_MIN
+            || trail.has_credit(self.min_rtt.unwrap_or_default(), interval * u32::from(self.pace))
     }
 
     /// A round trip took `rtt`.
@@ -178,11 +188,11 @@ impl Client {
         self.busy_since = None;
     }
 
-    /// Whether nothing has gone forward for longer than `stale_after`: the link
-    /// does not move, or the oldest frame on the way is that old.
-    pub(super) fn is_stale(&self, trail: &Trail, stale_after: Duration, now: Time) -> bool {
+    /// Whether nothing has gone forward since before `moved_since`: the link does not
+    /// move, or the oldest frame on the way is that old.
+    pub(super) fn is_stale(&self, trail: &Trail, moved_since: Time) -> bool {
         let waits = [self.busy_since, trail.oldest_unacked()];
-        waits.into_iter().flatten().any(|since| now.since(since) > stale_after)
+        waits.into_iter().flatten().any(|since| since < moved_since)
     }
 
     /// Ends the connection. The reason goes in a Bye where the link can take it,
@@ -237,6 +247,9 @@ impl Reliable {
 
     /// The next `count` of them went with the frame of `carrier`.
     pub(super) fn commit(&mut self, count: usize, carrier: Tick) {
+        if count == 0 {
+            return;
+        }
         for held in self.events.range_mut(self.sent..self.sent + count) {
             held.carrier = carrier;
         }

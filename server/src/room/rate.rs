@@ -5,7 +5,7 @@ use tickwire_protocol::Time;
 /// A burst, and a rate at which it comes back: the generic cell rate algorithm,
 /// which keeps one point in time and nothing else.
 #[derive(Clone, Debug)]
-pub(super) struct Limiter {
+pub(crate) struct Limiter {
     /// Microseconds that one use costs.
     cost: u64,
     /// Microseconds that may be borrowed: the burst but for one.
@@ -16,13 +16,13 @@ pub(super) struct Limiter {
 
 impl Limiter {
     /// `burst` at once, and `per_second` over time; both at least 1.
-    pub(super) fn new(burst: u32, per_second: u32) -> Limiter {
+    pub(crate) fn new(burst: u32, per_second: u32) -> Limiter {
         let cost = 1_000_000 / u64::from(per_second.max(1));
         Limiter { cost, loan: cost * u64::from(burst.max(1) - 1), paid: Time(0) }
     }
 
     /// Whether it may happen once more. A clock that steps back grants nothing.
-    pub(super) fn take(&mut self, now: Time) -> bool {
+    pub(crate) fn take(&mut self, now: Time) -> bool {
         if self.paid.0 > now.0.saturating_add(self.loan) {
             return false;
         }

@@ -11,6 +11,7 @@ use tickwire_protocol::{Message, Time};
 
 use super::credit::Ack;
 use super::outbox::{Client, Over};
+use super::seats::Seat;
 use super::{Joined, Room, SeatKey};
 use crate::game::{Game, Leave, PlayerId, Refusal};
 use crate::text::clean;
@@ -52,7 +53,7 @@ impl<G: Game> Room<G> {
         let Ok(message) = ClientMessage::read(message) else {
             return self.refuse(from, CloseReason::BadMessage, now);
         };
-        match self.handle(from, &message, now) {
+        match self.handle(from, message, now) {
             Ok(()) => {}
             Err(Over::Because(reason)) => return self.refuse(from, reason, now),
             Err(Over::Gone) => self.end_connection(from.seat, Over::Gone, Duration::ZERO, now),
@@ -65,23 +66,20 @@ impl<G: Game> Room<G> {
         Err(reason)
     }
 
-    fn handle(&mut self, from: Joined, message: &ClientMessage<'_>, now: Time) -> Result<(), Over> {
-        let Some(player) = self.seats.get(from.seat).and_then(|seat| seat.player) else {
-            return Ok(());
-        };
+    fn handle(&mut self, from: Joined, message: ClientMessage<'_>, now: Time) -> Result<(), Over> {
         match message {
             ClientMessage::Hello(_) => return Err(Over::Because(CloseReason::BadMessage)),
-            ClientMessage::Input(inputs) => self.take_inputs(from.seat, inputs, now)?,
-            ClientMessage::Command { id, body } => self.command(from, player, *id, body, now)?,
-            ClientMessage::Chat { text } => self.say(from, player, text, now),
+            ClientMessage::Input(inputs) => self.take_inputs(from.seat, &inputs, now)?,
+            ClientMessage::Command { id, body } => self.command(from, id, body, now)?,
+            ClientMessage::Chat { text } => self.say(from, text, now),
             ClientMessage::Ping { stamp } => {
                 if let Some(client) = self.client(from) {
-                    client.pong(*stamp);
+                    client.pong(stamp);
                 }
             }
             ClientMessage::Pace { every } => {
                 if let Some(client) = self.client(from) {
-                    client.pace = *every;
+                    client.pace = every;
                 }
             }
             ClientMessage::Refresh => self.refresh(from, now),
@@ -91,7 +89,7 @@ impl<G: Game> Room<G> {
             }
         }
         // An acknowledgement may have made room for a frame, a ping wants its pong.
-        self.offer(from.seat, now).map(drop)
+        self.offer(from.seat, now)
     }
 
     /// Offers a client a frame between two steps.
@@ -125,15 +123,14 @@ impl<G: Game> Room<G> {
         Ok(())
     }
 
-    fn command(
-        &mut self,
-        from: Joined,
-        player: PlayerId,
-        id: u32,
-        body: &[u8],
-        now: Time,
-    ) -> Result<(), Over> {
-        let Some(seat) = self.seats.get_mut(from.seat) else { return Ok(()) };
+    /// A seat that somebody has taken, and who.
+    fn speaker(&mut self, key: SeatKey) -> Option<(PlayerId, &mut Seat<G::Input>)> {
+        let seat = self.seats.get_mut(key)?;
+        Some((seat.player?, seat))
+    }
+
+    fn command(&mut self, from: Joined, id: u32, body: &[u8], now: Time) -> Result<(), Over> {
+        let Some((player, seat)) = self.speaker(from.seat) else { return Ok(()) };
         let outcome = if !seat.commands.take(now) {
             Err(Refusal::new(Refusal::TOO_MANY, "too many requests"))
         } else if let Ok(command) = G::Command::decode(body) {
@@ -159,8 +156,8 @@ impl<G: Game> Room<G> {
         self.client(from).map_or(Ok(()), |client| client.tell(message.into()))
     }
 
-    fn say(&mut self, from: Joined, player: PlayerId, text: &str, now: Time) {
-        let Some(seat) = self.seats.get_mut(from.seat) else { return };
+    fn say(&mut self, from: Joined, text: &str, now: Time) {
+        let Some((player, seat)) = self.speaker(from.seat) else { return };
         let granted = seat.chat.take(now);
         let text = clean(text);
         let said = granted

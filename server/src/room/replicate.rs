@@ -62,11 +62,6 @@ impl View {
         black_box(self.watched.first());
     }
 
-    /// How many scopes a frame that leads on to `wants` speaks of.
-    fn scopes_spoken_of(&self, wants: &Rc<[Scope]>) -> usize {
-        if self.is_settled(wants) { wants.len() } else { union(&self.watched, wants) }
-    }
-
     /// Whether the client has watched the same for as long as it matters.
     fn is_settled(&self, wants: &Rc<[Scope]>) -> bool {
         Rc::ptr_eq(&self.watched, wants) && Rc::ptr_eq(&self.watched_before, wants)
@@ -77,8 +72,11 @@ impl View {
 #[derive(Debug)]
 pub(super) struct Replicator {
     ledger: Ledger,
-    /// The chunks of this tick.
-    chunks: ScopeMap<(Scope, Baseline), Bytes>,
+    /// The chunks of this tick, and which is which.
+    chunks: Vec<Bytes>,
+    places: ScopeMap<(Scope, Baseline), usize>,
+    /// The one that was asked for last: the next client asks for the same.
+    recent: Option<(Scope, Baseline, usize)>,
     /// The state hashes of this tick's scopes.
     hashes: ScopeMap<Scope, u32>,
     arena: Arena,
@@ -86,7 +84,12 @@ pub(super) struct Replicator {
     /// The frame: its own part, its sections, and what follows.
     own: Vec<u8>,
     sections: Vec<(Scope, Form, usize)>,
+    /// What follows, and perhaps the rest of the frame before: most frames share it, and
+    /// whom bytes are shared with is counted.
     parts: Vec<Bytes>,
+    parts_len: usize,
+    /// Bytes of the finished frame.
+    bytes: usize,
     step: Step,
     predicted: bool,
     hash: Option<u32>,
@@ -98,13 +101,17 @@ impl Replicator {
     pub(super) fn new(schema: &Schema, history_ticks: u32) -> Replicator {
         Replicator {
             ledger: Ledger::new(schema, history_ticks),
-            chunks: ScopeMap::default(),
+            chunks: Vec::new(),
+            places: ScopeMap::default(),
+            recent: None,
             hashes: ScopeMap::default(),
             arena: Arena::default(),
             scratch: Vec::new(),
             own: Vec::new(),
             sections: Vec::new(),
             parts: Vec::new(),
+            parts_len: 0,
+            bytes: 0,
             step: Step::Advance(0),
             predicted: false,
             hash: None,
@@ -116,6 +123,8 @@ impl Replicator {
     /// Records the state after the step of `tick`.
     pub(super) fn record<W: World>(&mut self, world: &mut W, tick: Tick) {
         self.chunks.clear();
+        self.places.clear();
+        self.recent = None;
         self.hashes.clear();
         self.arena.begin();
         self.ledger.record(world, tick);
@@ -137,11 +146,11 @@ impl Replicator {
         counters: &mut Counters,
     ) {
         let now = self.ledger.tick().unwrap_or_default();
+        let settled = view.is_settled(wants);
         let since = view.sent.filter(|&since| {
             // A frame that speaks of too many scopes at once starts anew.
-            !whole
-                && self.ledger.reaches(since)
-                && view.scopes_spoken_of(wants) <= SCOPES_WATCHED_MAX
+            let few = || settled || union(&view.watched, wants) <= SCOPES_WATCHED_MAX;
+            !whole && self.ledger.reaches(since) && few()
         });
         let line = since.zip(view.before).filter(|(since, before)| {
             // A line leads on from two ticks.
@@ -151,14 +160,14 @@ impl Replicator {
         self.predicted = line.is_some();
         (self.events, self.events_bytes) = (0, 0);
         self.sections.clear();
-        self.parts.clear();
+        self.parts_len = 0;
         match since {
             None => {
                 for &scope in &wants[..] {
                     self.section(scope, Baseline::Nothing, counters);
                 }
             }
-            Some(since) if view.is_settled(wants) => {
+            Some(since) if settled => {
                 let baseline = line.map_or(Baseline::Plain(since), |(since, before)| {
                     Baseline::Predicted(since, Some(before))
                 });
@@ -206,23 +215,33 @@ impl Replicator {
 
     /// Adds a scope's chunk; none if the client has it all.
     fn section(&mut self, scope: Scope, baseline: Baseline, counters: &mut Counters) {
-        if baseline != Baseline::Nothing && !self.ledger.concerned(scope, baseline) {
-            return;
-        }
-        let chunk = self.chunks.entry((scope, baseline)).or_insert_with(|| {
-            self.scratch.clear();
-            self.ledger.chunk(scope, baseline, &mut self.scratch);
-            counters.chunks_encoded += 1;
-            self.arena.put(&self.scratch)
-        });
         let whole = baseline == Baseline::Nothing;
+        let place = match self.recent {
+            Some((recent, of, place)) if recent == scope && of == baseline => place,
+            _ if !whole && !self.ledger.concerned(scope, baseline) => return,
+            _ => self.chunk(scope, baseline, counters),
+        };
+        let chunk = &self.chunks[place];
         if whole || !chunk.is_empty() {
             let form = if whole { Form::Whole } else { Form::Change };
             self.sections.push((scope, form, chunk.len()));
         }
         if !chunk.is_empty() {
-            self.parts.push(chunk.clone());
+            put_part(&mut self.parts, &mut self.parts_len, chunk);
         }
+    }
+
+    /// The place of a chunk, which is made if nobody has asked for it.
+    fn chunk(&mut self, scope: Scope, baseline: Baseline, counters: &mut Counters) -> usize {
+        let place = *self.places.entry((scope, baseline)).or_insert_with(|| {
+            self.scratch.clear();
+            self.ledger.chunk(scope, baseline, &mut self.scratch);
+            counters.chunks_encoded += 1;
+            self.chunks.push(self.arena.put(&self.scratch));
+            self.chunks.len() - 1
+        });
+        self.recent = Some((scope, baseline, place));
+        place
     }
 
     /// The hash of all rows in some scopes: the sum of the scopes' own.
@@ -242,7 +261,7 @@ impl Replicator {
         }
         self.events += count;
         self.events_bytes += bytes.len();
-        self.parts.push(bytes.clone());
+        put_part(&mut self.parts, &mut self.parts_len, bytes);
         true
     }
 
@@ -257,11 +276,13 @@ impl Replicator {
         };
         self.own.clear();
         write_header(&header, self.sections.iter().copied(), self.events, &mut self.own);
+        let (own, shared) = self.parts();
+        self.bytes = own.len() + shared.iter().map(Bytes::len).sum::<usize>();
     }
 
     /// Whether the finished frame is within the limit of a message.
     pub(super) fn fits(&self) -> bool {
-        self.bytes() <= SERVER_MESSAGE_BYTES_MAX
+        self.bytes <= SERVER_MESSAGE_BYTES_MAX
     }
 
     /// Whether it brings the whole state.
@@ -271,22 +292,34 @@ impl Replicator {
 
     /// The finished frame: its own part, and those that it shares.
     pub(super) fn parts(&self) -> (&[u8], &[Bytes]) {
-        (&self.own, &self.parts)
+        (&self.own, &self.parts[..self.parts_len])
     }
 
     /// The bytes of the finished frame.
     pub(super) fn bytes(&self) -> usize {
-        self.own.len() + self.parts.iter().map(Bytes::len).sum::<usize>()
+        self.bytes
     }
 
     /// The frame is on its way; whether it brought the whole state.
     pub(super) fn commit(&mut self, view: &mut View, wants: &Rc<[Scope]>) -> bool {
         let full = self.is_full();
         view.advance(self.ledger.tick().unwrap_or_default(), wants, full);
-        // Nobody but the link holds on to the shared parts.
-        self.parts.clear();
         full
     }
+
+    /// There is no other frame now: nobody but links holds on to the shared parts.
+    pub(super) fn rest(&mut self) {
+        self.parts.clear();
+    }
+}
+
+/// Adds a part to the first `len` of a frame, or leaves it where the frame before had it.
+fn put_part(parts: &mut Vec<Bytes>, len: &mut usize, part: &Bytes) {
+    if !parts.get(*len).is_some_and(|there| std::ptr::eq(&there[..], &part[..])) {
+        parts.truncate(*len);
+        parts.push(part.clone());
+    }
+    *len += 1;
 }
 
 /// How many scopes are in either of two ascending lists.

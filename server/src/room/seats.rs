@@ -196,6 +196,13 @@ impl<I: Clone + Default + PartialEq> Seats<I> {
         self.slots.len()
     }
 
+    /// The seat in a slot, and its key.
+    pub(super) fn at_mut(&mut self, slot: usize) -> Option<(SeatKey, &mut Seat<I>)> {
+        let place = self.slots.get_mut(slot)?;
+        let key = SeatKey { slot: slot as u32, generation: place.generation };
+        Some((key, place.seat.as_mut()?))
+    }
+
     /// The key of the seat in a slot.
     pub(super) fn key_at(&self, slot: usize) -> Option<SeatKey> {
         let place = self.slots.get(slot).filter(|place| place.seat.is_some())?;

@@ -28,7 +28,7 @@ impl Match {
         let mut cx = Cx::new(seed);
         let game = Arena::create(options, &mut cx).unwrap();
         let schema = schema_of::<Arena>().unwrap();
-        let inputs = Inputs { held: BTreeMap::new(), neutral: HANDS_OFF };
+        let inputs = Inputs::new(HANDS_OFF);
         Match { game, cx, inputs, ledger: Ledger::new(&schema, 1) }
     }
 
@@ -48,7 +48,7 @@ impl Match {
         let player = Player { id, name: name.to_owned(), connected: true, private };
         self.cx.players.insert(id, player);
         self.game.join(&mut self.cx, id).inspect_err(|_| drop(self.cx.players.remove(&id)))?;
-        self.inputs.held.insert(id, HANDS_OFF);
+        self.inputs.hold(id, HANDS_OFF);
         Ok(id)
     }
 
@@ -58,7 +58,7 @@ impl Match {
 
     fn leave(&mut self, player: PlayerId) {
         self.game.leave(&mut self.cx, player, Leave::Left);
-        self.inputs.held.remove(&player);
+        self.inputs.forget(player);
         self.cx.players.remove(&player);
     }
 
@@ -71,7 +71,7 @@ impl Match {
     }
 
     fn steer(&mut self, player: PlayerId, steer: Steer) {
-        self.inputs.held.insert(player, steer);
+        self.inputs.hold(player, steer);
     }
 
     fn step(&mut self) -> Vec<(Class, Event)> {
