@@ -13,7 +13,7 @@ use fastwebsockets::unmask;
 
 use super::bucket::Bucket;
 use super::close::{Violation, parse_close};
-use super::gate::{Admitted, Gate, Opcode};
+use super::gate::{Admitted, Gate, Opcode, SHORT_HEADER_BYTES, Short};
 use super::intake::Intake;
 use super::limits::{KEEP_BYTES_MAX, Limits, Mode};
 
@@ -177,7 +177,27 @@ impl Decoder {
     }
 
     /// [`next`](Self::next), from an intake.
+    #[inline]
     pub(super) fn next_in(
+        &mut self,
+        intake: &mut Intake,
+        now: impl Fn() -> Duration,
+    ) -> Result<Option<Found>, Violation> {
+        if intake.rest().is_empty() {
+            return Ok(None);
+        }
+        if let Some(Short { payload_bytes, mask }) = self.gate.pass_short(intake.rest()) {
+            let payload = intake.advance(SHORT_HEADER_BYTES + payload_bytes, payload_bytes);
+            unmask(intake.at_mut(payload.clone()), mask);
+            self.frames += 1;
+            return Ok(Some(Found::There(payload)));
+        }
+        self.next_judged(intake, now)
+    }
+
+    /// The next thing in an intake that is no short message.
+    #[inline(never)]
+    fn next_judged(
         &mut self,
         intake: &mut Intake,
         now: impl Fn() -> Duration,
@@ -202,7 +222,9 @@ impl Decoder {
         let rest = intake.rest();
         if rest.is_empty() {
             // Between two frames nothing is held.
-            self.rest = BytesMut::new();
+            if self.rest.capacity() > 0 {
+                self.rest = BytesMut::new();
+            }
         } else {
             self.rest.clear();
             self.rest.extend_from_slice(rest);

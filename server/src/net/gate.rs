@@ -21,6 +21,12 @@ use super::utf8::Utf8Check;
 const FINAL: u8 = 0x80;
 const RESERVED: u8 = 0x70;
 const MASKED: u8 = 0x80;
+/// The first byte of a binary message in one piece.
+const PLAIN: u8 = FINAL | Opcode::Binary as u8;
+/// A payload whose length stands in the second byte.
+const SHORT_BYTES_MAX: usize = 125;
+/// The header of a frame with such a payload.
+pub(super) const SHORT_HEADER_BYTES: usize = 6;
 /// Text is unmasked through a buffer of this size to be judged; a multiple of
 /// the mask's length.
 const TEXT_STEP_BYTES: usize = 512;
@@ -131,6 +137,15 @@ pub(super) struct Admitted {
     pub(super) mask: [u8; 4],
 }
 
+/// A message that [`Gate::pass_short`] lets through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Short {
+    /// Bytes of its payload, behind [`SHORT_HEADER_BYTES`] of its header.
+    pub(super) payload_bytes: usize,
+    /// What its payload is masked with.
+    pub(super) mask: [u8; 4],
+}
+
 /// A fragmented message that has begun and not ended.
 #[derive(Debug, Clone, Copy)]
 struct Open {
@@ -174,6 +189,18 @@ impl Gate {
     /// Whether a fragmented message is open.
     pub(super) fn mid_message(&self) -> bool {
         self.open.is_some()
+    }
+
+    /// Lets the frame through that `bytes` begin with, if it is what nearly all are on a
+    /// game socket: a short binary message in one piece that is all there. What it says no
+    /// to is for [`judge`](Self::judge).
+    pub(super) fn pass_short(&self, bytes: &[u8]) -> Option<Short> {
+        let [PLAIN, second, a, b, c, d, payload @ ..] = bytes else { return None };
+        let payload_bytes = usize::from(second & !MASKED);
+        let fits = (1..=SHORT_BYTES_MAX.min(self.message_bytes_max)).contains(&payload_bytes);
+        let whole = second & MASKED != 0 && payload_bytes <= payload.len();
+        let next = self.open.is_none() && self.arriving.is_none();
+        (fits && whole && next).then_some(Short { payload_bytes, mask: [*a, *b, *c, *d] })
     }
 
     /// Judges the frame that `bytes` begin with; they must begin with the same
@@ -309,6 +336,37 @@ mod tests {
             }
         }
         (Ok(None), bytes.len())
+    }
+
+    #[test]
+    fn a_short_message_that_passes_at_once_would_be_judged_the_same() {
+        let mut passed = 0;
+        for (first, len) in (0..=255).flat_map(|first| [0, 1, 125, 126].map(|len| (first, len))) {
+            let bytes = [frame(first, &vec![5; len]), vec![0x82]].concat();
+            for (end, gate) in (0..=bytes.len()).flat_map(|end| [(end, game()), (end, general())]) {
+                let Some(short) = gate.pass_short(&bytes[..end]) else { continue };
+                let mut judge = gate;
+                let frame = judge.judge(&bytes[..end]).unwrap().unwrap();
+                assert_eq!((frame.opcode, frame.fin), (Opcode::Binary, true));
+                assert_eq!((frame.payload_bytes, frame.mask), (short.payload_bytes, short.mask));
+                assert_eq!(frame.bytes, SHORT_HEADER_BYTES + short.payload_bytes);
+                passed += 1;
+            }
+        }
+        assert_eq!(passed, 8, "two lengths, with the next frame and without, by two gates");
+    }
+
+    #[test]
+    fn nothing_passes_at_once_that_goes_on_or_is_too_long() {
+        let whole = frame(0x82, b"whole");
+        let mut open = general();
+        assert!(open.pass_short(&whole).is_some());
+        assert!(open.judge(&frame(0x02, b"fragment")).unwrap().is_some());
+        assert_eq!(open.pass_short(&whole), None);
+        let mut arriving = game();
+        assert_eq!(arriving.judge(&whole[..7]), Ok(None));
+        assert_eq!(arriving.pass_short(&whole), None);
+        assert_eq!(Gate::new(&Limits::game(4, 0)).pass_short(&whole), None);
     }
 
     #[test]

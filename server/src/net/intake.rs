@@ -57,6 +57,11 @@ impl Intake {
         &self.bytes[range]
     }
 
+    /// The same, to be unmasked.
+    pub(super) fn at_mut(&mut self, range: Range<usize>) -> &mut [u8] {
+        &mut self.bytes[range]
+    }
+
     #[cfg(test)]
     pub(super) fn put(&mut self, bytes: &[u8]) {
         self.room().put_slice(bytes);

@@ -27,7 +27,6 @@ mod utf8;
 mod websocket;
 
 pub use backlog::{SERVER_HEADER_BYTES_MAX, put_server_header};
-pub(crate) use bucket::Bucket;
 pub use bucket::Rate;
 pub use close::{CLOSE_TEXT_BYTES_MAX, CONTROL_BYTES_MAX, Ended, Violation};
 pub use decoder::{Counts, Message};

@@ -20,6 +20,8 @@ pub use set::Sockets;
 
 use std::rc::Rc;
 
+use tickwire_protocol::Time;
+
 /// A socket's place in its set.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SocketKey {
@@ -34,7 +36,7 @@ pub(crate) trait Ready {
     fn warm(&self);
 
     /// Reads and writes it.
-    fn ready(self: Rc<Self>);
+    fn ready(self: Rc<Self>, now: Time);
 }
 
 /// No set: every stream stays with Tokio.
@@ -46,7 +48,7 @@ pub struct Sockets;
 impl Sockets {
     pub(crate) fn own(&self, _: SocketKey, _: Rc<dyn Ready>) {}
 
-    pub(crate) fn look(&self) -> bool {
+    pub(crate) fn look(&self, _: impl Fn() -> Time) -> bool {
         false
     }
 
@@ -56,7 +58,7 @@ impl Sockets {
         false
     }
 
-    pub(crate) async fn listen(&self) {
+    pub(crate) async fn listen(&self, _: impl Fn() -> Time) {
         std::future::pending().await
     }
 }

@@ -26,6 +26,12 @@ pub trait Settled: Unpin + Sized + 'static {
     /// Its place among the worker's [`Sockets`], if it is read with them.
     fn key(&self) -> Option<SocketKey>;
 
+    /// Whether a read would find nothing, and who owns the stream among [`Sockets`] is told
+    /// when there is something again.
+    fn is_drained(_: &Self::Read) -> bool {
+        false
+    }
+
     /// Brings what a write needs into the processor's cache. Nothing changes.
     fn warm(_: &Self::Write) {}
 

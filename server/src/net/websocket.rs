@@ -252,7 +252,9 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> WebSocket<R, W> {
         intake: &mut Intake,
     ) -> Poll<Result<(), Ended>> {
         self.remember(cx);
-        if let Poll::Ready(Err(error)) = self.poll_write(cx) {
+        if !self.has_written()
+            && let Poll::Ready(Err(error)) = self.poll_write(cx)
+        {
             self.end(Ended::Failed(error.kind()));
         }
         if let Some(ended) = self.ended {
@@ -281,6 +283,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> WebSocket<R, W> {
 
     /// The next message in an intake that was just filled; nothing when there is no
     /// other, or none will come.
+    #[inline]
     pub(crate) fn next_in(&mut self, intake: &mut Intake) -> Option<Piece> {
         loop {
             if self.ended.is_some() {
@@ -305,6 +308,20 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> WebSocket<R, W> {
         }
     }
 
+    /// Whether there is nothing to do before the peer sends more, which `drained` says it
+    /// has not yet: nothing to write, and no frame that has a deadline.
+    pub(crate) fn is_idle(&self, drained: impl FnOnce(&R) -> bool) -> bool {
+        self.ended.is_none()
+            && self.has_written()
+            && !self.decoder.mid_frame()
+            && drained(&self.read)
+    }
+
+    /// Whether nothing waits to be written.
+    fn has_written(&self) -> bool {
+        self.backlog.is_empty() && self.pong.is_none() && !self.unflushed
+    }
+
     /// Sends a message at once, if nothing waits before it: a short one is put
     /// together in `scratch`, and only what the kernel does not take is kept.
     pub(crate) fn send_binary(
@@ -314,8 +331,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> WebSocket<R, W> {
         scratch: &mut Vec<u8>,
     ) -> Result<Flushed, SendError> {
         let payload_bytes = own.len() + shared.iter().map(Bytes::len).sum::<usize>();
-        let clear = self.backlog.is_empty() && self.pong.is_none() && !self.unflushed;
-        if !clear || payload_bytes > COPY_BYTES_MAX {
+        if !self.has_written() || payload_bytes > COPY_BYTES_MAX {
             self.queue(Opcode::Binary, own, shared)?;
             return Ok(self.try_flush());
         }
@@ -410,7 +426,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> WebSocket<R, W> {
         if self.ended.is_some() {
             return Flushed::Closed;
         }
-        if self.backlog.is_empty() && self.pong.is_none() && !self.unflushed {
+        if self.has_written() {
             return Flushed::All;
         }
         let driver = self.driver.clone();

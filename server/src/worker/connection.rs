@@ -17,20 +17,22 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
+use tickwire_protocol::Time;
 use tickwire_protocol::close::CloseReason;
 use tickwire_protocol::limits::{CLIENT_MESSAGE_BYTES_MAX, SERVER_MESSAGE_BYTES_MAX};
 use tickwire_protocol::message::ServerMessage;
 use tokio::time::{Instant, sleep};
 
-use crate::net::{Bucket, Ended, Flushed, Intake, Limits, Rate, Settled, WebSocket};
-use crate::room::{Link, Sent};
+use crate::net::{Ended, Flushed, Intake, Limits, Settled, WebSocket};
+use crate::room::{Limiter, Link, Sent};
 
 /// A peer that has sent nothing for so long is asked whether it lives; after as
 /// long again without an answer, it does not.
 const SILENCE_MAX: Duration = Duration::from_secs(10);
 /// Messages of any kind, whatever the room thinks of them: an input for each of
 /// 240 ticks a second, acknowledgements and pings fit twice. Faster: 1008.
-const MESSAGES: Rate = Rate { burst: 1024, per_second: 512 };
+const MESSAGES_BURST: u32 = 1024;
+const MESSAGES_PER_SECOND: u32 = 512;
 /// Bytes for pongs and a goodbye, beside one message.
 const SLACK_BYTES: usize = 4096;
 
@@ -74,8 +76,7 @@ pub(super) struct Connection<T: Settled> {
     socket: RefCell<Option<Socket<T>>>,
     /// Wakes the driver.
     driver: RefCell<Waker>,
-    budget: RefCell<Bucket>,
-    born: Instant,
+    budget: RefCell<Limiter>,
 }
 
 type Socket<T> = WebSocket<<T as Settled>::Read, <T as Settled>::Write>;
@@ -96,8 +97,7 @@ impl<T: Settled> Connection<T> {
         Rc::new(Connection {
             socket: RefCell::new(Some(socket)),
             buffers,
-            born: Instant::now(),
-            budget: RefCell::new(Bucket::new(MESSAGES)),
+            budget: RefCell::new(Limiter::new(MESSAGES_BURST, MESSAGES_PER_SECOND)),
             driver: RefCell::new(Waker::noop().clone()),
             room_waits: Cell::new(false),
             joined: Cell::new(false),
@@ -125,7 +125,7 @@ impl<T: Settled> Connection<T> {
     }
 
     /// Reads and tells what comes, until the end. For the driver.
-    pub(super) async fn drive(&self, hear: impl Fn(Heard<'_>)) {
+    pub(super) async fn drive(&self, clock: impl Fn() -> Time, hear: impl Fn(Heard<'_>, Time)) {
         let mut watch = Watch::default();
         let mut silence = pin!(sleep(SILENCE_MAX));
         let ended = poll_fn(|cx| {
@@ -136,30 +136,35 @@ impl<T: Settled> Connection<T> {
                 silence.as_mut().reset(Instant::now() + SILENCE_MAX);
                 self.look(&mut watch);
             }
-            self.poll_read(cx, &hear)
+            self.poll_read(cx, clock(), &hear)
         });
         let ended = ended.await;
-        hear(Heard::Ended(ended));
+        hear(Heard::Ended(ended), clock());
     }
 
     /// Reads and tells what has come, in the driver's place; it sees to the end itself.
-    pub(super) fn read(&self, hear: impl Fn(Heard<'_>)) {
+    pub(super) fn read(&self, now: Time, hear: impl Fn(Heard<'_>, Time)) {
         let driver = self.driver.borrow();
-        if self.poll_read(&mut Context::from_waker(&driver), &hear).is_ready() {
+        if self.poll_read(&mut Context::from_waker(&driver), now, &hear).is_ready() {
             driver.wake_by_ref();
         }
     }
 
     /// Ready at the end of the connection.
-    fn poll_read(&self, cx: &mut Context<'_>, hear: &impl Fn(Heard<'_>)) -> Poll<Ended> {
+    fn poll_read(
+        &self,
+        cx: &mut Context<'_>,
+        now: Time,
+        hear: &impl Fn(Heard<'_>, Time),
+    ) -> Poll<Ended> {
         let intake = &mut *self.buffers.intake.borrow_mut();
         for _ in 0..READS_MAX {
             match self.with_socket(|socket| socket.poll_intake(cx, intake)) {
                 None => return Poll::Ready(Ended::ByServer(CloseReason::Normal.code())),
                 Some(Poll::Ready(Err(ended))) => return Poll::Ready(ended),
-                Some(Poll::Ready(Ok(()))) => self.tell(intake, hear),
-                Some(Poll::Pending) => {
-                    self.written(hear);
+                Some(Poll::Ready(Ok(()))) if !self.tell(intake, now, hear) => {}
+                Some(Poll::Ready(Ok(())) | Poll::Pending) => {
+                    self.written(now, hear);
                     return Poll::Pending;
                 }
             }
@@ -168,24 +173,36 @@ impl<T: Settled> Connection<T> {
         Poll::Pending
     }
 
-    /// Tells the messages in the intake.
-    fn tell(&self, intake: &mut Intake, hear: &impl Fn(Heard<'_>)) {
-        while let Some(piece) = self.with_socket(|socket| socket.next_in(intake)).flatten() {
-            if self.budget.borrow_mut().take(self.born.elapsed()) {
-                hear(Heard::Message(piece.bytes(intake)));
-            } else {
-                self.close(CloseReason::Policy, CloseReason::Policy.text(), Duration::ZERO);
+    /// Tells the messages in the intake; whether there is nothing to do after that.
+    fn tell(&self, intake: &mut Intake, now: Time, hear: &impl Fn(Heard<'_>, Time)) -> bool {
+        loop {
+            // Nobody holds the socket while the room hears: it may answer.
+            let next = self.with_socket(|socket| match socket.next_in(intake) {
+                Some(piece) => Ok(piece),
+                None => {
+                    socket.keep(intake);
+                    Err(socket.is_idle(T::is_drained))
+                }
+            });
+            match next {
+                Some(Ok(piece)) if self.budget.borrow_mut().take(now) => {
+                    hear(Heard::Message(piece.bytes(intake)), now);
+                }
+                Some(Ok(_)) => {
+                    self.close(CloseReason::Policy, CloseReason::Policy.text(), Duration::ZERO);
+                }
+                Some(Err(idle)) => return idle,
+                None => return false,
             }
         }
-        self.with_socket(|socket| socket.keep(intake));
     }
 
     /// Tells the room if what it waits for has been written.
-    fn written(&self, hear: &impl Fn(Heard<'_>)) {
+    fn written(&self, now: Time, hear: &impl Fn(Heard<'_>, Time)) {
         let waits = self.room_waits.get();
         if waits && self.with_socket(|socket| socket.backlog_bytes() == 0) == Some(true) {
             self.room_waits.set(false);
-            hear(Heard::Written);
+            hear(Heard::Written, now);
         }
     }
 

@@ -76,6 +76,15 @@ struct Hosted {
     private: bool,
 }
 
+/// Whose code a call of a room runs.
+#[derive(Clone, Copy, PartialEq)]
+enum Asks {
+    /// The game's too: it may take long, and change what the directory shows.
+    Game,
+    /// The room's alone. What follows from it shows with the next step.
+    Room,
+}
+
 impl Host {
     pub(crate) fn new(index: usize, common: Common, load: Arc<Load>) -> Rc<Host> {
         Rc::new(Host {
@@ -122,7 +131,7 @@ impl Host {
                         yield_now().await;
                     }
                 }
-                () = self.sockets.listen(), if look.is_none() => self.looked.set(clock.now()),
+                () = self.sockets.listen(|| clock.time()), if look.is_none() => self.looked.set(clock.now()),
                 () = self.replanned.notified() => {}
                 order = orders.recv() => match order {
                     Some(Order::Stop { reason, retry_after }) => {
@@ -254,7 +263,8 @@ impl Host {
                     joined,
                 };
                 let _owned = key.map(|key| host.sockets.own(key, Rc::new(reader)));
-                connection.drive(|heard| host.hear(&hosted, joined, heard)).await;
+                let hear = |heard: Heard<'_>, now| host.hear(&hosted, joined, heard, now);
+                connection.drive(|| host.common.clock.time(), hear).await;
             }
             connection.finish().await;
             drop(greeting.place);
@@ -289,14 +299,16 @@ impl Host {
     }
 
     /// Something came from a connection.
-    fn hear(&self, hosted: &Rc<Hosted>, whose: Joined, heard: Heard<'_>) {
+    fn hear(&self, hosted: &Rc<Hosted>, whose: Joined, heard: Heard<'_>, now: Time) {
         if let Heard::Ended(ended) = &heard {
             self.records.borrow_mut().ended.count(ended.label());
         }
-        // A title that a message changes shows with the next step.
-        let title_too = !matches!(heard, Heard::Message(_));
+        let asks = match heard {
+            Heard::Message(message) if ClientMessage::is_input(message) => Asks::Room,
+            _ => Asks::Game,
+        };
         // A room that has ended has closed its links: their drivers end by that.
-        let _ = self.call(hosted, title_too, |room, now| match heard {
+        let _ = self.call(hosted, asks, now, |room, now| match heard {
             // So has one that does not take the message.
             Heard::Message(message) => {
                 let _ = room.receive(whose, message, now);
@@ -311,7 +323,7 @@ impl Host {
 
     /// Reads what has come from the peers.
     fn look(&self) {
-        self.sockets.look();
+        self.sockets.look(|| self.common.clock.time());
         self.looked.set(self.common.clock.now());
     }
 
@@ -362,24 +374,26 @@ impl Host {
         hosted: &Rc<Hosted>,
         call: impl FnOnce(&mut dyn AnyRoom, Time) -> R,
     ) -> Option<R> {
-        self.call(hosted, true, call)
+        self.call(hosted, Asks::Game, self.common.clock.time(), call)
     }
 
-    /// [`with`](Self::with); whether the room's title may have changed.
+    /// [`with`](Self::with), at a time, and of whom.
     fn call<R>(
         &self,
         hosted: &Rc<Hosted>,
-        title_too: bool,
+        asks: Asks,
+        now: Time,
         call: impl FnOnce(&mut dyn AnyRoom, Time) -> R,
     ) -> Option<R> {
         let mut place = hosted.room.borrow_mut();
         let room = place.as_mut()?;
-        let began = self.common.clock.now();
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            let answer = call(room.as_mut(), began.time());
+            let answer = call(room.as_mut(), now);
             (answer, room.state())
         }));
-        self.took(hosted, began);
+        if asks == Asks::Game {
+            self.took(hosted, now);
+        }
         match outcome {
             Ok((answer, RoomState::Over)) => {
                 let ended = place.take();
@@ -387,8 +401,9 @@ impl Host {
                 self.ended(hosted, ended);
                 Some(answer)
             }
+            Ok((answer, RoomState::Playing)) if asks == Asks::Room => Some(answer),
             Ok((answer, state)) => {
-                self.publish(hosted, room.as_ref(), title_too);
+                self.publish(hosted, room.as_ref());
                 if state == RoomState::Playing && hosted.timeline.get().is_none() {
                     self.schedule(hosted);
                 }
@@ -408,8 +423,8 @@ impl Host {
 
     /// A call of a room is over. One that took long is named: nobody else on this
     /// thread was served meanwhile.
-    fn took(&self, hosted: &Hosted, began: Nanos) {
-        let took = self.common.clock.now().since(began);
+    fn took(&self, hosted: &Hosted, began: Time) {
+        let took = self.common.clock.time().since(began);
         if took > LONG_CALL {
             let game = hosted.entry.borrow().game;
             let took_ms = took.as_millis();
@@ -458,7 +473,7 @@ impl Host {
     }
 
     /// Writes the directory's entry anew if the room has changed.
-    fn publish(&self, hosted: &Hosted, room: &dyn AnyRoom, title_too: bool) {
+    fn publish(&self, hosted: &Hosted, room: &dyn AnyRoom) {
         let mut entry = hosted.entry.borrow_mut();
         let (players, seats, listing) = (room.players(), room.seats(), room.listing());
         let private = hosted.private || listing.private;
@@ -466,7 +481,7 @@ impl Host {
             && entry.seats_max == seats.most
             && entry.locked == listing.locked
             && entry.private == private
-            && (!title_too || entry.title == listing.title);
+            && entry.title == listing.title;
         if !same {
             (entry.players, entry.seats_taken) = (players, seats.taken);
             entry.seats_max = seats.most;
@@ -526,7 +541,7 @@ impl Host {
             while self.connections.get() > 0 {
                 tokio::select! {
                     () = self.idle.notified() => {}
-                    () = self.sockets.listen() => {}
+                    () = self.sockets.listen(|| self.common.clock.time()) => {}
                 }
             }
         });
@@ -560,9 +575,9 @@ impl<T: Settled> Ready for Reader<T> {
         self.connection.warm();
     }
 
-    fn ready(self: Rc<Self>) {
+    fn ready(self: Rc<Self>, now: Time) {
         let Reader { connection, host, hosted, joined } = &*self;
-        connection.read(|heard| host.hear(hosted, *joined, heard));
+        connection.read(now, |heard, now| host.hear(hosted, *joined, heard, now));
     }
 }
 

@@ -79,6 +79,10 @@ impl Settled for Direct {
         Some(self.0.key)
     }
 
+    fn is_drained(read: &DirectRead) -> bool {
+        !read.0.readable.get()
+    }
+
     fn warm(write: &DirectWrite) {
         black_box(write.0.writable.get());
     }

@@ -11,6 +11,7 @@ use std::task::Waker;
 use rustix::event::epoll::{self, Event, EventData, EventFlags};
 use rustix::io::Errno;
 use rustix::time::Timespec;
+use tickwire_protocol::Time;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -158,7 +159,7 @@ impl Sockets {
 
     /// Tells the owners of all sockets for which something has come; whether there
     /// were any.
-    pub(crate) fn look(&self) -> bool {
+    pub(crate) fn look(&self, clock: impl Fn() -> Time) -> bool {
         let Some(kernel) = self.0.kernel.get() else { return false };
         let (mut events, mut told) = (self.0.events.take(), self.0.told.take());
         events.reserve_exact(EVENTS_MAX);
@@ -181,7 +182,8 @@ impl Sockets {
             while !told.is_empty() {
                 let some = told.len().saturating_sub(WARMED_AT_ONCE);
                 told[some..].iter().for_each(|owner| owner.warm());
-                told.drain(some..).for_each(Ready::ready);
+                let now = clock();
+                told.drain(some..).for_each(|owner| owner.ready(now));
             }
             if events.len() < EVENTS_MAX {
                 break;
@@ -239,19 +241,19 @@ impl Sockets {
     }
 
     /// Waits until there is something, and has it read. May be dropped at any time.
-    pub(crate) async fn listen(&self) {
+    pub(crate) async fn listen(&self, clock: impl Fn() -> Time) {
         let Some(kernel) = self.0.kernel.get() else { return std::future::pending().await };
-        if let Err(error) = self.ring(kernel).await {
+        if let Err(error) = self.ring(kernel, clock).await {
             // Then steps and pauses are what makes it look.
             tracing::error!(%error, "the bell of the sockets does not work");
             self.0.busy.set(true);
         }
     }
 
-    async fn ring(&self, kernel: &Kernel) -> io::Result<()> {
+    async fn ring(&self, kernel: &Kernel, clock: impl Fn() -> Time) -> io::Result<()> {
         kernel.arm(true)?;
         // What came between the last look and now did not ring.
-        while !self.look() {
+        while !self.look(&clock) {
             kernel.bell.readable().await?.clear_ready();
         }
         Ok(())
