@@ -15,6 +15,7 @@ use super::machine::{SERVER_CORE, pin, raise_file_limit};
 
 const EVENTS_MAX: usize = 512;
 const LISTENER: u64 = u64::MAX;
+const PARENT: u64 = u64::MAX - 1;
 /// Deadlines of rooms are this far apart or the same, like those of the server.
 const SLOT: Duration = Duration::from_micros(500);
 const PLAYER_BYTES: usize = 8;
@@ -43,7 +44,7 @@ struct Room {
     clients: Vec<Client>,
 }
 
-/// Serves rooms of `players` and `npcs` until its parent ends it.
+/// Serves rooms of `players` and `npcs` until its parent ends it, or ends.
 pub(crate) fn serve(players: usize, hz: u32, npcs: usize) -> io::Result<()> {
     pin(&[SERVER_CORE])?;
     raise_file_limit()?;
@@ -51,6 +52,8 @@ pub(crate) fn serve(players: usize, hz: u32, npcs: usize) -> io::Result<()> {
     listener.set_nonblocking(true)?;
     let poll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
     epoll::add(&poll, &listener, epoll::EventData::new_u64(LISTENER), epoll::EventFlags::IN)?;
+    // Nothing is ever said there: it is readable when there is nobody to say it.
+    epoll::add(&poll, io::stdin(), epoll::EventData::new_u64(PARENT), epoll::EventFlags::IN)?;
     println!("ready {}", listener.local_addr()?);
 
     let plan = Plan { players, entities: players + npcs, period: Duration::from_secs(1) / hz };
@@ -70,6 +73,7 @@ pub(crate) fn serve(players: usize, hz: u32, npcs: usize) -> io::Result<()> {
         for event in &events {
             match event.data.u64() {
                 LISTENER => accept(&listener, &poll, plan, begun, &mut rooms)?,
+                PARENT => return Ok(()),
                 data => {
                     let (room, client) = ((data >> 32) as usize, data as u32 as usize);
                     rooms[room].clients[client].read(&mut buffer)?;

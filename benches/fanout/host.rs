@@ -3,7 +3,7 @@
 //!
 //! On its standard input, a line `room` makes a room and prints the tokens of its
 //! seats; `mark` begins a measurement, and `late` prints how late ticks began since
-//! then and how busy the busiest worker is; the end ends it.
+//! then, how busy the busiest worker is and how much a worker gives up; the end ends it.
 
 use std::io::{self, BufRead};
 use std::time::Duration;
@@ -77,7 +77,8 @@ async fn run<G: Game>(players: usize, workers: usize, npcs: u32) -> io::Result<(
                         let late = metrics.lateness().since(&marked);
                         let us = |share| late.quantile(share).as_micros();
                         let busy = metrics.workers.iter().map(|it| it.busy).fold(0.0, f64::max);
-                        println!("{} {} {busy:.3}", us(0.5), us(0.99));
+                        let sheds = metrics.workers.iter().map(|it| it.sheds as u8).max();
+                        println!("{} {} {busy:.3} {}", us(0.5), us(0.99), sheds.unwrap_or(0));
                     }
                     _ => {}
                 }

@@ -103,6 +103,9 @@ pub(crate) struct Sample {
     pub(crate) others: f64,
     /// The most that a worker says that it is busy, 0 to 1; of Tickwire.
     pub(crate) busy: Option<f64>,
+    /// The most that a worker gives up at the end; of Tickwire.
+    #[serde(default)]
+    pub(crate) sheds: Option<f64>,
     /// Nothing came in between in the whole round.
     pub(crate) steady: bool,
     /// What else is to be said of it.
@@ -141,7 +144,8 @@ impl Sample {
         };
         let generator = self.generator * 100.0;
         let limit = if self.generator > 0.93 { "; the load's core was the limit" } else { "" };
-        Some(format!("{what}, generator {generator:.0} %{limit}"))
+        let sheds = if self.sheds > Some(0.0) { ", the server gives up frames" } else { "" };
+        Some(format!("{what}{sheds}, generator {generator:.0} %{limit}"))
     }
 }
 
@@ -223,6 +227,7 @@ impl Stage {
             pace_ms: [[f64::NAN; 2]; 2],
             others: used - load - generator,
             busy: late.get(2).copied(),
+            sheds: late.get(3).copied(),
             steady: true,
             note: None,
         })

@@ -21,8 +21,10 @@ use super::verify::everybody_moves;
 const CLIENTS_FOR: fn(u32) -> usize = |hz| 30_000 / hz as usize;
 /// Connections whose memory is measured where nearly nothing goes on.
 const IDLE_CLIENTS: usize = 10_000;
-/// Clients of a server that is compared with others: what each can serve.
-const COMPARED_CLIENTS: usize = 600;
+/// Clients of a server that is compared with others: few, and as many as the slowest serves.
+pub(crate) const COMPARED_CLIENTS: [usize; 2] = [600, 1200];
+/// Clients of a server whose memory is compared with others'.
+const GROWN_CLIENTS: usize = 600;
 
 /// Everything that a run gave, or several.
 #[derive(Serialize, Deserialize)]
@@ -117,10 +119,13 @@ fn all_servers(options: &Options, of: impl Fn(Peer) -> Setting) -> Vec<Setting> 
 
 /// Against what others use, at 20 Hz, all with the same clients.
 fn peers(options: &Options) -> io::Result<Vec<Row>> {
-    let groups = [50, 200].map(|players| {
-        let of = |peer| Setting::of(peer, players, COMPARED_CLIENTS, 20);
-        Group::new("peers", all_servers(options, of))
-    });
+    let mut groups = Vec::new();
+    for clients in COMPARED_CLIENTS {
+        for players in [50, 200] {
+            let of = |peer| Setting::of(peer, players, clients, 20);
+            groups.push(Group::new("peers", all_servers(options, of)));
+        }
+    }
     in_rounds(&groups, options.rounds, |setting| once(setting, options.time()))
 }
 
@@ -172,7 +177,7 @@ fn memory(options: &Options) -> io::Result<Vec<Row>> {
     let time = Time { warm: Duration::from_secs(2), ..options.time() };
     let groups = [Group::new("memory/idle", [idle]), Group::new("memory/playing", [playing])];
     let mut rows = in_rounds(&groups, options.rounds.at_most(3), |setting| once(setting, time))?;
-    let of = |peer| Setting::of(peer, 50, COMPARED_CLIENTS / 3, 20);
+    let of = |peer| Setting::of(peer, 50, GROWN_CLIENTS / 3, 20);
     let group = Group::new("memory/grown", all_servers(options, of));
     rows.extend(in_rounds(&[group], options.rounds.at_most(3), |setting| grown(setting, time))?);
     Ok(rows)
@@ -185,7 +190,7 @@ fn grown(setting: &Setting, time: Time) -> io::Result<Sample> {
         let mut stage = Stage::set(setting)?;
         stage.play(time.warm)?;
         stage.count_memory_from_here()?;
-        stage.grow(COMPARED_CLIENTS - setting.clients)?;
+        stage.grow(GROWN_CLIENTS - setting.clients)?;
         stage.play(time.warm)?;
         stage.window(time.window)
     })

@@ -3,6 +3,7 @@
 
 use super::crowd::Play;
 use super::measure::{Quantiles, Sample, Setting};
+use super::parts::COMPARED_CLIENTS;
 use super::rows::Row;
 use super::server::Peer;
 use super::spread::Spread;
@@ -107,13 +108,20 @@ impl Rows<'_> {
         }
     }
 
+    /// Of those that are compared with each other.
+    fn compared(&self, peer: Peer, players: usize, clients: usize) -> Option<&Row> {
+        let is = |it: &Setting| (it.peer, it.players, it.clients) == (peer, players, clients);
+        self.find("peers", is)
+    }
+
     fn against_others(&self, lines: &mut Vec<String>) {
-        for players in [50, 200] {
-            let row = |peer| self.of("peers", peer, players, 20);
+        let compared = COMPARED_CLIENTS.map(|clients| [50, 200].map(|players| (players, clients)));
+        for (players, clients) in compared.into_iter().flatten() {
+            let row = |peer| self.compared(peer, players, clients);
             let Some(own) = row(Peer::Tickwire) else { continue };
             let cpu = |other| own.ratio(other, |sample| Some(sample.cpu_us));
             let bytes = |other| own.ratio(other, |sample| Some(sample.bytes));
-            let rooms = format!("rooms of {players}, 20 Hz");
+            let rooms = format!("rooms of {players}, {clients} clients, 20 Hz");
             if let Some(other) = row(Peer::Colyseus) {
                 let what = format!("CPU of a client-frame, times Colyseus': {rooms}");
                 lines.extend(line(&what, Target::AtMost(0.33), "", 2, cpu(other), own));
@@ -179,38 +187,42 @@ impl Rows<'_> {
 
     /// The servers, a line for each: rooms of 50 at 20 Hz.
     fn servers(&self) {
-        let there = |peer: &Peer| self.of("peers", *peer, 50, 20).is_some();
-        let all: Vec<Peer> = Peer::ALL.into_iter().filter(there).collect();
-        if all.len() < 2 {
-            return;
-        }
-        println!(
-            "\nRooms of 50 at 20 Hz, all with the same clients; clients of one core at 20 / 60 Hz.\n\n\
-             | | CPU µs per client-frame | user % | clients of one core | bytes per client-frame | \
-             KiB per client | frame interval p50 / p99, ms | input to echo p50 / p99, ms |\n\
-             |---|---|---|---|---|---|---|---|"
-        );
-        for peer in all {
-            let Some(row) = self.of("peers", peer, 50, 20) else { continue };
-            let clients = [20, 60].map(|hz| {
-                let row = self.of("capacity", peer, 50, hz);
-                let clients = row.map(|row| row.middle(|sample| sample.clients as f64));
-                clients.map_or("-".to_owned(), |clients| format!("{clients:.0}"))
-            });
-            let memory = self.find("memory/grown", |it| it.peer == peer);
-            let memory = memory.map(|row| row.middle(|sample| sample.memory / 1024.0));
-            let cpu = row.spread(|sample| Some(sample.cpu_us));
+        for clients in COMPARED_CLIENTS {
+            let there = |peer: &Peer| self.compared(*peer, 50, clients).is_some();
+            let all: Vec<Peer> = Peer::ALL.into_iter().filter(there).collect();
+            if all.len() < 2 {
+                continue;
+            }
             println!(
-                "| {peer} | {} | {:.0} | {} | {:.0} | {} | {} | {} |",
-                cpu.map_or("-".to_owned(), |cpu| cpu.shown(1)),
-                row.user_share() * 100.0,
-                clients.join(" / "),
-                row.middle(|sample| sample.bytes),
-                memory.map_or("-".to_owned(), |memory| format!("{memory:.1}")),
-                quantiles(row, |sample| sample.interval_ms),
-                quantiles(row, |sample| sample.echo_ms),
+                "\nRooms of 50 at 20 Hz, {clients} clients; clients of one core at 20 / 60 Hz.\n\n\
+                 | | CPU µs per client-frame | user % | clients of one core | bytes per \
+                 client-frame | KiB per client | frame interval p50 / p99, ms | input to echo p50 / \
+                 p99, ms |\n|---|---|---|---|---|---|---|---|"
             );
+            all.into_iter().for_each(|peer| self.server(peer, clients));
         }
+    }
+
+    fn server(&self, peer: Peer, clients: usize) {
+        let Some(row) = self.compared(peer, 50, clients) else { return };
+        let most = [20, 60].map(|hz| {
+            let row = self.of("capacity", peer, 50, hz);
+            let clients = row.map(|row| row.middle(|sample| sample.clients as f64));
+            clients.map_or("-".to_owned(), |clients| format!("{clients:.0}"))
+        });
+        let memory = self.find("memory/grown", |it| it.peer == peer);
+        let memory = memory.map(|row| row.middle(|sample| sample.memory / 1024.0));
+        let cpu = row.spread(|sample| Some(sample.cpu_us));
+        println!(
+            "| {peer} | {} | {:.0} | {} | {:.0} | {} | {} | {} |",
+            cpu.map_or("-".to_owned(), |cpu| cpu.shown(1)),
+            row.user_share() * 100.0,
+            most.join(" / "),
+            row.middle(|sample| sample.bytes),
+            memory.map_or("-".to_owned(), |memory| format!("{memory:.1}")),
+            quantiles(row, |sample| sample.interval_ms),
+            quantiles(row, |sample| sample.echo_ms),
+        );
     }
 }
 

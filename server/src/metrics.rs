@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use tickwire_protocol::close::CloseReason;
 
 use crate::room::Counters;
-pub use crate::worker::Lateness;
+pub use crate::worker::{Lateness, Shedding};
 
 /// Counts by cause. Causes are constants of the code, so there are few.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -72,6 +72,8 @@ pub struct FrontMetrics {
 pub struct WorkerMetrics {
     /// The share of time that it is busy, 0 to 1, over the last seconds.
     pub busy: f64,
+    /// What it gives up, because steps begin too late.
+    pub sheds: Shedding,
     /// How late ticks began.
     pub lateness: Lateness,
     /// How connections ended, by cause.
@@ -164,6 +166,12 @@ impl Metrics {
         for (index, worker) in self.workers.iter().enumerate() {
             let help = "The share of time that a worker is busy.";
             samples.gauge("worker_busy", help, vec![("worker", index.to_string())], worker.busy);
+        }
+        for (index, worker) in self.workers.iter().enumerate() {
+            let help =
+                "What a worker gives up: 1 every second frame, 2 more and new rooms, 3 joins.";
+            let sheds = f64::from(worker.sheds as u8);
+            samples.gauge("worker_sheds", help, vec![("worker", index.to_string())], sheds);
         }
         let names: Vec<_> = self.workers.iter().flat_map(|it| it.games.keys().copied()).collect();
         let mut games: Vec<_> = names.into_iter().map(|name| (name, self.game(name))).collect();

@@ -9,7 +9,7 @@ use super::Node;
 use crate::game::Refusal;
 use crate::room::{RoomId, SeatId};
 use crate::token::{unguessable, unix_seconds};
-use crate::worker::{Mailbox, NotOpened, NotReserved, RoomSpec, Shedding};
+use crate::worker::{Mailbox, NotOpened, NotReserved, RoomSpec};
 
 /// How long a seat, and the token for it, is kept for somebody who has not come.
 pub const SEAT_TOKEN_FOR: Duration = Duration::from_secs(15);
@@ -166,7 +166,7 @@ impl Node {
     /// Keeps a seat in a room.
     async fn seat(&self, room: RoomId, worker: usize, name: &str) -> Result<Ticket, JoinRefused> {
         let mailbox = &self.workers[worker];
-        if mailbox.load.shedding() >= Shedding::Joins {
+        if !mailbox.load.takes_joins() {
             return Err(JoinRefused::Overloaded);
         }
         let seat = SeatId(random()?);
@@ -217,13 +217,15 @@ impl Node {
         Ok(id)
     }
 
-    /// The worker for a new room: of those that take one, the least busy by tenths,
-    /// then the one with the fewest rooms.
+    /// The worker for a new room: of those that take one, which gives up least, then the
+    /// least busy by tenths, then the one with the fewest rooms.
     fn least_busy(&self) -> Option<&Mailbox> {
         self.workers
             .iter()
-            .filter(|worker| worker.load.shedding() < Shedding::Rooms)
-            .min_by_key(|worker| ((worker.load.busy() * 10.0) as u32, worker.load.rooms()))
+            .map(|worker| (worker, &worker.load))
+            .filter(|(_, load)| load.takes_rooms())
+            .min_by_key(|(_, it)| (it.shedding(), (it.busy() * 10.0) as u32, it.rooms()))
+            .map(|(worker, _)| worker)
     }
 }
 

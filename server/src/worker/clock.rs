@@ -2,7 +2,10 @@
 //!
 //! Deadlines are absolute: a late step does not move the ones after it. A room
 //! that is late takes at most [`CATCH_UP_MAX`] steps in a row without a pause;
-//! then its deadlines start anew from now, and the time between is lost.
+//! then it goes on with the last deadline that has passed, and the time between is lost.
+//!
+//! Waking up for a step takes as long as sending one frame, so rooms share deadlines:
+//! those that would be close to each other are on the same point of a [`Grid`].
 
 use std::cell::Cell;
 use std::io;
@@ -15,10 +18,6 @@ use tokio::time::Instant;
 const CATCH_UP_MAX: u32 = 2;
 
 const SECOND_NS: u64 = 1_000_000_000;
-/// Deadlines of rooms are no closer than this, unless they are the same. Waking up
-/// for a step takes as long as sending one frame, so a worker of many rooms wakes up
-/// at most 2,000 times a second for them.
-const SLOT_NS: u64 = 500_000;
 
 /// A monotonic clock: nanoseconds since its origin, which all workers share.
 /// It follows Tokio's, so that a simulation can turn it.
@@ -79,14 +78,67 @@ impl Phases {
     }
 }
 
+/// How far the points are apart on which deadlines of rooms lie.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Grid {
+    apart_ns: u64,
+}
+
+impl Default for Grid {
+    fn default() -> Self {
+        Grid { apart_ns: 500_000 }
+    }
+}
+
+impl Grid {
+    /// From the coarsest, with 500 wake-ups a second, to the finest.
+    const ALL_NS: [u64; 5] = [2_000_000, 1_000_000, 500_000, 250_000, 125_000];
+    /// The work of a point takes at most so long: the last of the rooms that share it
+    /// waits for the others.
+    const WORK_MAX_NS: f64 = 400_000.0;
+    /// As many steps as this fit between two points, or each room has its own: where two
+    /// would have to share what one alone nearly fills, they wait for each other and the
+    /// next point has nothing to do.
+    const STEPS_MIN: f64 = 4.0;
+    /// A period has at least so many points.
+    const POINTS_MIN: u64 = 4;
+    /// A coarser grid has to be good for this much more work than there is.
+    const COARSER_FOR: f64 = 1.25;
+
+    /// The grid that suits a worker which was busy for a share of a second with so many
+    /// steps; this one if there is nothing to go by.
+    pub(crate) fn suited(self, busy: f64, steps: u32) -> Grid {
+        if busy <= 0.0 || steps == 0 {
+            return self;
+        }
+        let step_ns = busy * SECOND_NS as f64 / f64::from(steps);
+        let fits = |&apart_ns: &u64| {
+            let work = if apart_ns > self.apart_ns { Self::COARSER_FOR } else { 1.0 };
+            let apart = apart_ns as f64;
+            apart * busy * work <= Self::WORK_MAX_NS && step_ns * work * Self::STEPS_MIN <= apart
+        };
+        let finest = Self::ALL_NS[Self::ALL_NS.len() - 1];
+        Grid { apart_ns: Self::ALL_NS.into_iter().find(fits).unwrap_or(finest) }
+    }
+
+    /// Where on the grid a phase is, a part of 2^32 of a period.
+    fn point(self, period_ns: u64, phase: u32) -> u64 {
+        let points = (period_ns / self.apart_ns).max(Self::POINTS_MIN);
+        let point = (points * u64::from(phase)) >> 32;
+        period_ns * point / points
+    }
+}
+
 /// The deadlines of one room.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timeline {
-    /// What the deadlines are counted from.
-    anchor: Nanos,
-    /// Deadlines since then; the next one is not counted.
-    count: u64,
     tick_hz: u64,
+    /// Which part of a period is the room's, of 2^32.
+    phase: u32,
+    /// The same on the grid.
+    offset_ns: u64,
+    /// Whole periods from the origin to the next deadline, which is so much later.
+    count: u64,
     /// Steps in a row that began when the one after them was due already.
     behind: u32,
 }
@@ -98,43 +150,61 @@ pub(crate) struct Begun {
     pub(crate) deadline: Nanos,
     /// How long after its deadline the step begins.
     pub(crate) late: Duration,
+    /// The step after it is due already.
+    pub(crate) behind: bool,
     /// Time that was given up, with the steps that it had room for.
     pub(crate) lost: Duration,
 }
 
 impl Timeline {
-    /// Deadlines from now on. `phase`, a part of 2^32, spreads rooms over a period;
-    /// those that would be close to each other share a deadline, and a wake-up.
-    pub(crate) fn new(now: Nanos, tick_hz: u32, phase: u32) -> Timeline {
+    /// Deadlines from now on. `phase`, a part of 2^32, spreads rooms over a period.
+    pub(crate) fn new(now: Nanos, tick_hz: u32, phase: u32, grid: Grid) -> Timeline {
         let tick_hz = u64::from(tick_hz.max(1));
-        let period = SECOND_NS / tick_hz;
-        let slots = (period / SLOT_NS).max(1);
-        let slot = (slots * u64::from(phase)) >> 32;
-        let grid = now.0 - now.0 % period + period * slot / slots;
-        let anchor = if grid > now.0 { grid } else { grid + period };
-        Timeline { anchor: Nanos(anchor), count: 0, tick_hz, behind: 0 }
+        let mut timeline = Timeline { tick_hz, phase, offset_ns: 0, count: 0, behind: 0 };
+        timeline.keep_to(grid);
+        timeline.count = timeline.periods(now.0.saturating_sub(timeline.offset_ns)) + 1;
+        timeline
+    }
+
+    /// Moves the deadlines to a grid, by less than it is apart.
+    pub(crate) fn keep_to(&mut self, grid: Grid) {
+        self.offset_ns = grid.point(self.period_ns(), self.phase);
+    }
+
+    fn period_ns(&self) -> u64 {
+        SECOND_NS / self.tick_hz
+    }
+
+    /// Whole periods in a time.
+    fn periods(&self, ns: u64) -> u64 {
+        let periods = u128::from(ns) * u128::from(self.tick_hz) / u128::from(SECOND_NS);
+        u64::try_from(periods).unwrap_or(u64::MAX)
     }
 
     /// When the next step is due.
     pub(crate) fn next(&self) -> Nanos {
-        // Counted from the anchor each time: no error adds up.
+        // Counted from the origin each time: no error adds up, and rooms of one rate stay
+        // on the same points, whenever they began.
         let since = u128::from(self.count) * u128::from(SECOND_NS) / u128::from(self.tick_hz);
-        Nanos(self.anchor.0.saturating_add(u64::try_from(since).unwrap_or(u64::MAX)))
+        let since = u64::try_from(since).unwrap_or(u64::MAX);
+        Nanos(since.saturating_add(self.offset_ns))
     }
 
     /// The due step begins.
     pub(crate) fn begin(&mut self, now: Nanos) -> Begun {
-        let late = now.since(self.next());
-        let period = Duration::from_nanos(SECOND_NS / self.tick_hz);
-        self.behind = if late >= period { self.behind + 1 } else { 0 };
-        let mut lost = Duration::ZERO;
+        let due = self.next();
+        let late = now.since(due);
+        let behind = late >= Duration::from_nanos(self.period_ns());
+        self.behind = if behind { self.behind + 1 } else { 0 };
         if self.behind > CATCH_UP_MAX {
-            *self = Timeline { anchor: now, count: 0, behind: 0, ..*self };
-            lost = late;
+            // The room keeps its phase, so that rooms which were held up together do not
+            // stay together.
+            self.count += self.periods(now.0.saturating_sub(due.0));
+            self.behind = 0;
         }
         let deadline = self.next();
         self.count += 1;
-        Begun { deadline, late, lost }
+        Begun { deadline, late, behind, lost: deadline.since(due) }
     }
 }
 
@@ -251,7 +321,7 @@ mod tests {
 
     #[test]
     fn deadlines_do_not_drift_when_steps_are_late() {
-        let mut timeline = Timeline::new(Nanos(5), HZ, 0);
+        let mut timeline = Timeline::new(Nanos(5), HZ, 0, Grid::default());
         for step in 1..100 {
             assert_eq!(timeline.next(), Nanos(step * PERIOD));
             assert_eq!(begin(&mut timeline, step * PERIOD + 7), (step * PERIOD, 7, 0));
@@ -260,7 +330,7 @@ mod tests {
 
     #[test]
     fn a_rate_that_does_not_divide_a_second_keeps_it() {
-        let mut timeline = Timeline::new(Nanos(0), 30, 0);
+        let mut timeline = Timeline::new(Nanos(0), 30, 0, Grid::default());
         let first = timeline.next();
         for _ in 0..30 * 3600 {
             timeline.begin(timeline.next());
@@ -270,7 +340,7 @@ mod tests {
 
     #[test]
     fn a_stalled_room_catches_up_two_steps_and_loses_the_rest() {
-        let mut timeline = Timeline::new(Nanos(0), HZ, 0);
+        let mut timeline = Timeline::new(Nanos(0), HZ, 0, Grid::default());
         let now = 11 * PERIOD;
         assert_eq!(begin(&mut timeline, now), (PERIOD, 10 * PERIOD, 0));
         assert_eq!(begin(&mut timeline, now), (2 * PERIOD, 9 * PERIOD, 0));
@@ -280,8 +350,73 @@ mod tests {
     }
 
     #[test]
+    fn a_stalled_room_keeps_its_phase() {
+        let mut timeline = Timeline::new(Nanos(0), HZ, 1 << 31, Grid::default());
+        let (half, now) = (PERIOD / 2, 11 * PERIOD);
+        assert_eq!(begin(&mut timeline, now), (half, 10 * PERIOD + half, 0));
+        assert_eq!(begin(&mut timeline, now), (half + PERIOD, 9 * PERIOD + half, 0));
+        let lost = 8 * PERIOD;
+        assert_eq!(begin(&mut timeline, now), (half + 10 * PERIOD, 8 * PERIOD + half, lost));
+        assert_eq!(timeline.next(), Nanos(half + now));
+    }
+
+    #[test]
+    fn rooms_of_one_rate_share_points_whenever_they_began() {
+        for (tick_hz, began) in [(60, 1), (60, 3_600_000_000_007), (30, 77_777_777_777)] {
+            let first = Timeline::new(Nanos(0), tick_hz, 1 << 30, Grid::default());
+            let second = Timeline::new(Nanos(began), tick_hz, 1 << 30, Grid::default());
+            let mut first = Timeline { count: second.count, ..first };
+            assert_eq!(first.begin(second.next()).late, Duration::ZERO);
+        }
+    }
+
+    #[test]
+    fn deadlines_move_by_less_than_the_grid_is_apart() {
+        let all = Grid::ALL_NS.map(|apart_ns| Grid { apart_ns });
+        for phase in (0..=u32::MAX).step_by(1 << 24) {
+            for (from, to) in all.iter().flat_map(|from| all.iter().map(move |to| (*from, *to))) {
+                let mut timeline = Timeline::new(Nanos(1_234_567_890), HZ, phase, from);
+                let before = timeline.next();
+                timeline.keep_to(to);
+                let most = PERIOD / Grid::POINTS_MIN.max(PERIOD / from.apart_ns.max(to.apart_ns));
+                assert!(before.0.abs_diff(timeline.next().0) < most, "{from:?} {to:?} {phase}");
+            }
+        }
+    }
+
+    #[test]
+    fn cheap_rooms_share_points_and_dear_ones_have_their_own() {
+        let suited = |busy, steps| Grid::default().suited(busy, steps).apart_ns;
+        // Rooms of 8 at 60 Hz, and the same when there is much more to do.
+        assert_eq!(suited(0.1, 3_750), 2_000_000);
+        assert_eq!(suited(0.3, 3_750), 1_000_000);
+        assert_eq!(suited(0.7, 15_000), 500_000);
+        // Rooms of 50 at 20 Hz.
+        assert_eq!(suited(0.7, 1_600), 125_000);
+        assert_eq!(suited(0.1, 200), 2_000_000);
+    }
+
+    #[test]
+    fn nothing_to_go_by_changes_no_grid() {
+        for apart_ns in Grid::ALL_NS {
+            let grid = Grid { apart_ns };
+            assert_eq!((grid.suited(0.0, 100), grid.suited(0.5, 0)), (grid, grid));
+        }
+    }
+
+    #[test]
+    fn a_load_that_stays_is_met_by_a_grid_that_stays() {
+        for (thousandths, steps) in (1..1000).flat_map(|it| [(it, 200), (it, 2_000), (it, 9_000)]) {
+            let busy = f64::from(thousandths) / 1000.0;
+            let settled = Grid::default().suited(busy * 0.9, steps).suited(busy, steps);
+            assert_eq!(settled.suited(busy * 0.9, steps), settled, "{busy} {steps}");
+            assert_eq!(settled.suited(busy, steps), settled, "{busy} {steps}");
+        }
+    }
+
+    #[test]
     fn a_room_that_is_two_steps_late_loses_nothing() {
-        let mut timeline = Timeline::new(Nanos(0), HZ, 0);
+        let mut timeline = Timeline::new(Nanos(0), HZ, 0, Grid::default());
         let now = 3 * PERIOD;
         for step in 1..=3 {
             assert_eq!(begin(&mut timeline, now).2, 0, "{step}");
@@ -294,7 +429,7 @@ mod tests {
         let now = Nanos(1_234_567_890);
         let phases = [0, 1 << 30, 1 << 31, 3 << 30];
         for phase in phases {
-            let next = Timeline::new(now, HZ, phase).next();
+            let next = Timeline::new(now, HZ, phase, Grid::default()).next();
             assert!(next > now && next.since(now) <= Duration::from_nanos(PERIOD));
             assert_eq!(next.0 % PERIOD, PERIOD / 4 * u64::from(phase >> 30));
         }

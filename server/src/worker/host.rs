@@ -21,9 +21,9 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::{spawn_local, yield_now};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use super::clock::{Alarm, Nanos, Phases, Timeline};
+use super::clock::{Alarm, Grid, Nanos, Phases, Timeline};
 use super::connection::{Buffers, Connection, Heard, RoomLink};
-use super::load::{BusyMeter, Load};
+use super::load::{Busy, BusyMeter, Ladder, Load, Steps};
 use super::records::{LONG_CALL, Records};
 use super::{Common, Greeting, NotOpened, NotReserved, Order, RoomSpec};
 use crate::directory::RoomEntry;
@@ -35,8 +35,11 @@ use crate::room::{AnyRoom, Joined, RoomFull, RoomId, RoomState, SeatId};
 const UPKEEP_EVERY: Duration = Duration::from_secs(1);
 /// After the sockets were read because something came, they are left alone for so
 /// long, unless a step is due: whoever plays sends for steps, and a wake-up costs as
-/// much as a frame.
-const LOOK_PAUSE: Duration = Duration::from_millis(2);
+/// much as a frame. It is longer than the points of the coarsest grid are apart.
+const LOOK_PAUSE: Duration = Duration::from_millis(4);
+/// When nothing has come for so long, the worker waits to be woken: to arm the bell and to
+/// disarm it again takes two system calls.
+const SILENCE: Duration = Duration::from_millis(100);
 
 /// The owner of rooms and all of their connections, on one thread.
 pub(crate) struct Host {
@@ -50,13 +53,18 @@ pub(crate) struct Host {
     replanned: Notify,
     records: RefCell<Records>,
     phases: Phases,
+    grid: Cell<Grid>,
+    /// The steps since the load was measured.
+    steps: Cell<Steps>,
+    ladder: RefCell<Ladder>,
     /// Why the worker stops, once it does.
     stops: Cell<Option<CloseReason>>,
     /// The sockets that are read here, and not by Tokio.
     sockets: Sockets,
     buffers: Rc<Buffers>,
-    /// When the sockets were looked at last.
+    /// When the sockets were looked at last, and when something had come last.
     looked: Cell<Nanos>,
+    found: Cell<Nanos>,
     /// Connections whose drivers have not ended.
     connections: Cell<usize>,
     /// The last of them has.
@@ -96,10 +104,14 @@ impl Host {
             replanned: Notify::new(),
             records: RefCell::default(),
             phases: Phases::default(),
+            grid: Cell::default(),
+            steps: Cell::default(),
+            ladder: RefCell::default(),
             stops: Cell::new(None),
             sockets: Sockets::default(),
             buffers: Buffers::new(),
             looked: Cell::default(),
+            found: Cell::default(),
             connections: Cell::new(0),
             idle: Notify::new(),
         })
@@ -117,7 +129,7 @@ impl Host {
         }
         loop {
             let step = self.plan.borrow().peek().map(|Reverse((deadline, _))| *deadline);
-            let pauses = alarm.is_precise() && self.sockets.busy();
+            let pauses = alarm.is_precise() && self.hears();
             let look = pauses.then(|| self.looked.get().after(LOOK_PAUSE));
             let next = step.into_iter().chain(look).min();
             // Whichever is ready, in no order: a worker that is never done with its steps
@@ -131,7 +143,9 @@ impl Host {
                         yield_now().await;
                     }
                 }
-                () = self.sockets.listen(|| clock.time()), if look.is_none() => self.looked.set(clock.now()),
+                () = self.sockets.listen(|| clock.time()), if look.is_none() => {
+                    self.looked_now(true);
+                }
                 () = self.replanned.notified() => {}
                 order = orders.recv() => match order {
                     Some(Order::Stop { reason, retry_after }) => {
@@ -323,8 +337,21 @@ impl Host {
 
     /// Reads what has come from the peers.
     fn look(&self) {
-        self.sockets.look(|| self.common.clock.time());
-        self.looked.set(self.common.clock.now());
+        let found = self.sockets.look(|| self.common.clock.time());
+        self.looked_now(found);
+    }
+
+    fn looked_now(&self, found: bool) {
+        let now = self.common.clock.now();
+        self.looked.set(now);
+        if found {
+            self.found.set(now);
+        }
+    }
+
+    /// Whether there may soon be more to read, so that the bell is not worth arming.
+    fn hears(&self) -> bool {
+        self.sockets.busy() || self.looked.get().since(self.found.get()) < SILENCE
     }
 
     /// Whether the next step is due already.
@@ -347,6 +374,9 @@ impl Host {
             let Some(mut timeline) = hosted.timeline.take() else { continue };
             let begun = timeline.begin(clock.now());
             self.records.borrow_mut().lateness.record(begun.late, begun.lost);
+            let mut steps = self.steps.get();
+            steps.count(begun.behind);
+            self.steps.set(steps);
             hosted.timeline.set(Some(timeline));
             let state = self.with(&hosted, |room, _| room.step(begun.deadline.time()));
             if state == Some(RoomState::Playing) {
@@ -460,13 +490,14 @@ impl Host {
         let rooms = places
             .iter()
             .filter_map(|(hosted, place)| Some((hosted.entry.borrow().game, place.as_deref()?)));
-        self.records.borrow().snapshot(self.load.busy(), rooms)
+        self.records.borrow().snapshot(&self.load, rooms)
     }
 
     /// Steps the room from now on.
     fn schedule(&self, hosted: &Hosted) {
         let phase = self.phases.next();
-        let timeline = Timeline::new(self.common.clock.now(), hosted.tick_hz, phase);
+        let now = self.common.clock.now();
+        let timeline = Timeline::new(now, hosted.tick_hz, phase, self.grid.get());
         hosted.timeline.set(Some(timeline));
         self.plan.borrow_mut().push(Reverse((timeline.next(), hosted.id)));
         self.replanned.notify_one();
@@ -492,17 +523,36 @@ impl Host {
         }
     }
 
-    /// The load was measured: frames are sent less often if it is too much.
-    fn measured(&self, busy: f64) {
+    /// The load was measured: frames are sent less often if steps are late.
+    fn measured(&self, busy: Busy) {
+        let steps = self.steps.take();
+        self.load.set_busy(busy.load);
         let before = self.load.shedding();
-        self.load.set_busy(busy);
-        let now = self.load.shedding();
-        if now == before {
+        let now = self.ladder.borrow_mut().second(steps);
+        if now != before {
+            let (worker, load) = (self.index, busy.load);
+            let (of, behind) = (steps.all, steps.behind);
+            tracing::warn!(worker, load, behind, of, gave_up = ?before, gives_up = ?now, "overload");
+            self.load.set_shedding(now);
+            for hosted in self.hosted(|_| true) {
+                self.with(&hosted, |room, _| room.thin(now.send_every()));
+            }
+        }
+        self.keep_to(self.grid.get().suited(busy.newest, steps.all));
+    }
+
+    /// Moves the deadlines of all rooms to a grid.
+    fn keep_to(&self, grid: Grid) {
+        if self.grid.replace(grid) == grid {
             return;
         }
-        tracing::warn!(worker = self.index, load = busy, sheds = ?now, "the load has changed");
-        for hosted in self.hosted(|_| true) {
-            self.with(&hosted, |room, _| room.thin(now.send_every()));
+        let mut plan = self.plan.borrow_mut();
+        plan.clear();
+        for (id, hosted) in self.rooms.borrow().iter() {
+            let Some(mut timeline) = hosted.timeline.get() else { continue };
+            timeline.keep_to(grid);
+            hosted.timeline.set(Some(timeline));
+            plan.push(Reverse((timeline.next(), *id)));
         }
     }
 

@@ -31,7 +31,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use tickwire_protocol::close::CloseReason;
 use tickwire_protocol::token::Token;
+use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::task::spawn_local;
 
 use crate::directory::Directory;
 use crate::metrics::WorkerMetrics;
@@ -222,20 +224,21 @@ impl Worker {
         let (finished, done) = oneshot::channel();
         let body = move || {
             let run = || -> io::Result<()> {
-                let runtime = tokio::runtime::Builder::new_current_thread()
+                // Tasks of a `LocalSet`, and what `block_on` runs, are woken through the
+                // driver: it would be asked a second time for each step.
+                let runtime = Builder::new_current_thread()
                     .enable_io()
                     .enable_time()
-                    .build()?;
-                let local = tokio::task::LocalSet::new();
-                runtime.block_on(local.run_until(async {
+                    .build_local(LocalOptions::default())?;
+                runtime.block_on(async {
                     let alarm = Alarm::precise()?;
                     let _ = started.send(());
-                    Host::new(index, common, load).run(orders, alarm).await;
-                    Ok(())
-                }))
+                    let host = Host::new(index, common, load);
+                    spawn_local(host.run(orders, alarm)).await.map_err(io::Error::other)
+                })
             };
             if let Err(error) = run() {
-                tracing::error!(worker = index, %error, "a worker could not start");
+                tracing::error!(worker = index, %error, "a worker could not run");
             }
             let _ = finished.send(());
         };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::metrics::{GameMetrics, Tally, WorkerMetrics};
 use crate::room::AnyRoom;
 
-use super::Lateness;
+use super::{Lateness, Load};
 
 /// A call of a game that takes longer than this is counted and named in the log:
 /// nobody on the worker was served meanwhile.
@@ -36,7 +36,7 @@ impl Records {
     /// All so far, with the rooms that live.
     pub(super) fn snapshot<'a>(
         &self,
-        busy: f64,
+        load: &Load,
         rooms: impl Iterator<Item = (&'static str, &'a dyn AnyRoom)>,
     ) -> WorkerMetrics {
         let mut games = self.games.clone();
@@ -46,6 +46,12 @@ impl Records {
             game.players += room.players() as u64;
             game.counters += room.counters();
         }
-        WorkerMetrics { busy, lateness: self.lateness.clone(), ended: self.ended.clone(), games }
+        WorkerMetrics {
+            busy: load.busy(),
+            sheds: load.shedding(),
+            lateness: self.lateness.clone(),
+            ended: self.ended.clone(),
+            games,
+        }
     }
 }
