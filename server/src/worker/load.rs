@@ -308,8 +308,8 @@ mod tests {
 
     #[test]
     fn too_much_work_is_met_within_seconds() {
-        for work in [1.05, 1.2, 1.33] {
-            let course = course(work, 8);
+        for work in [1.05, 1.2, 1.25] {
+            let course = course(work, 5);
             assert_eq!(course.last(), Some(&Shedding::Frames), "{work}: {course:?}");
         }
     }
