@@ -10,6 +10,7 @@
 //!   --rounds N       rounds of each setting (5)
 //!   --hz 20,60       tick rates
 //!   --players 8,50   players of a room
+//!   --clients N      clients in the part `fanout` (30,000 / Hz)
 //!   --peers ws,…     what to compare with: ws, socketio, colyseus, none
 //!   --parts a,b      of: check, fanout, peers, load, capacity, memory, workers, growth
 //!                    (and growth/players, growth/rooms, growth/rate, growth/entities);

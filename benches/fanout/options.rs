@@ -15,6 +15,8 @@ pub(crate) struct Options {
     pub(crate) rounds: Rounds,
     pub(crate) hz: Vec<u32>,
     pub(crate) players: Vec<usize>,
+    /// Clients of the settings whose cost is compared with the ceiling's.
+    pub(crate) clients: Option<usize>,
     pub(crate) peers: Vec<Peer>,
     parts: Vec<String>,
     /// Where the results go.
@@ -48,6 +50,7 @@ impl Options {
             },
             hz: hz.iter().map(|hz| *hz as u32).collect(),
             players: numbers("--players", if quick { "50" } else { "8,50,200" })?,
+            clients: numbers("--clients", "")?.first().copied(),
             peers: list("--peers", "ws,socketio,colyseus")
                 .iter()
                 .filter_map(|name| Peer::named(name))

@@ -102,7 +102,8 @@ fn fanout(options: &Options) -> io::Result<Vec<Row>> {
     for &hz in &options.hz {
         for &players in &options.players {
             let own = Setting::of(Peer::Tickwire, players, 0, hz);
-            let own = own.with_clients(CLIENTS_FOR(hz) as f64);
+            let clients = options.clients.unwrap_or(CLIENTS_FOR(hz));
+            let own = own.with_clients(clients as f64);
             let ceiling = Setting { peer: Peer::Ceiling, ..own };
             let held = |of| Setting { play: Play::Held, ..of };
             groups.push(Group::new("fanout", [ceiling, own, held(own), held(ceiling)]));
