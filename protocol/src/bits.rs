@@ -201,14 +201,43 @@ impl Gather {
 pub(crate) const SHORT_ORDERS: u32 = 8;
 /// Bits that are looked at to read a short code.
 pub(crate) const PEEKED: u32 = 8;
-/// Bits that [`BitReader::fill`] loads at least: a short code, a flag and a group
-/// of a mask.
-const LOADED: u32 = 32;
 
-/// For each order, what the next bits begin with: the value, and above it the
-/// length of its code, which is 0 where more bits must be seen.
-static SHORT_READS: [u16; (SHORT_ORDERS << PEEKED) as usize] = {
-    let mut reads = [0; (SHORT_ORDERS << PEEKED) as usize];
+/// What a short code says: its length, the value, and the difference that the value
+/// stands for, a byte each but for the last. 0 where more bits must be seen.
+#[derive(Clone, Copy)]
+pub(crate) struct Short(u32);
+
+impl Short {
+    const fn new(value: u32, length: u32) -> Short {
+        let zigzag = value + 1;
+        let difference = (zigzag >> 1) as i32 ^ -((zigzag & 1) as i32);
+        Short((difference as u32) << 16 | value << 8 | length)
+    }
+
+    #[inline(always)]
+    fn length(self) -> u32 {
+        self.0 & 63
+    }
+
+    /// The value itself.
+    #[inline(always)]
+    pub(crate) fn value(self) -> u64 {
+        u64::from(self.0 >> 8 & 0xFF)
+    }
+
+    /// The value as a difference that is not 0: zigzag, without the zero.
+    #[inline(always)]
+    pub(crate) fn difference(self) -> i64 {
+        i64::from(self.0 as i32 >> 16)
+    }
+}
+
+/// Short codes of one order, by what the next bits begin with.
+type Shorts = [Short; 1 << PEEKED];
+
+/// Those of each order.
+static SHORTS: [Shorts; SHORT_ORDERS as usize] = {
+    let mut shorts = [[Short(0); 1 << PEEKED]; SHORT_ORDERS as usize];
     let mut index = 0;
     while index < SHORT_ORDERS << PEEKED {
         let (k, bits) = (index >> PEEKED, index & ((1 << PEEKED) - 1));
@@ -217,11 +246,11 @@ static SHORT_READS: [u16; (SHORT_ORDERS << PEEKED) as usize] = {
         if length <= PEEKED {
             let tail = bits >> (q + 1) & ((1 << (k + q)) - 1);
             let value = tail + (1 << (k + q)) - (1 << k);
-            reads[index as usize] = (value | length << 8) as u16;
+            shorts[k as usize][bits as usize] = Short::new(value, length);
         }
         index += 1;
     }
-    reads
+    shorts
 };
 
 /// Reads bits from a slice.
@@ -232,57 +261,25 @@ static SHORT_READS: [u16; (SHORT_ORDERS << PEEKED) as usize] = {
 #[derive(Clone, Copy, Debug)]
 pub struct BitReader<'a> {
     bytes: &'a [u8],
-    /// The first byte that is not in `word` yet; may pass the end.
+    /// The first byte that is not loaded yet; may pass the end.
     next: usize,
-    /// Bits that were loaded and not taken, the next one lowest. Above `have`
-    /// there are zeros, or bits that will be loaded again.
+    loaded: Loaded,
+}
+
+/// Bits that were loaded and not taken.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Loaded {
+    /// The next bit is the lowest. Above `have` there are zeros, or bits that will be
+    /// loaded again.
     word: u64,
     /// How many bits of `word` count; below 64, so that all can be shifted out.
     have: u32,
 }
 
-impl<'a> BitReader<'a> {
-    /// Starts at the first bit of `bytes`.
-    pub fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, next: 0, word: 0, have: 0 }
-    }
-
-    /// Loads until at least 56 bits count; zeros past the end.
-    #[inline(always)]
-    fn refill(&mut self) {
-        if let Some(raw) = self.bytes.get(self.next..).and_then(|rest| rest.first_chunk()) {
-            self.word |= u64::from_le_bytes(*raw) << self.have;
-            let loaded = (63 - self.have) >> 3;
-            self.next += loaded as usize;
-            self.have += loaded * 8;
-        } else {
-            *self = self.refilled_at_the_end();
-        }
-    }
-
-    #[cold]
-    fn refilled_at_the_end(mut self) -> Self {
-        while self.have <= 55 {
-            let byte = self.bytes.get(self.next).copied().unwrap_or(0);
-            self.word |= u64::from(byte) << self.have;
-            self.next += 1;
-            self.have += 8;
-        }
-        self
-    }
-
-    /// Loads ahead, so that at least [`LOADED`] bits can be taken without a look
-    /// at how many there are.
-    #[inline(always)]
-    pub(crate) fn fill(&mut self) {
-        if self.have < LOADED {
-            self.refill();
-        }
-    }
-
+impl Loaded {
     /// The next bits, of which as many count as were loaded.
     #[inline(always)]
-    pub(crate) fn peek(&self) -> u64 {
+    pub(crate) fn bits(self) -> u64 {
         self.word
     }
 
@@ -293,6 +290,78 @@ impl<'a> BitReader<'a> {
         self.have -= bits;
     }
 
+    /// Whether a short code may be more than what is loaded.
+    #[inline(always)]
+    pub(crate) fn is_low(self) -> bool {
+        self.have < PEEKED
+    }
+
+    /// What short code comes next, unless another one does. An escape must not be
+    /// possible in so few bits.
+    #[inline(always)]
+    pub(crate) fn short(self, mean: Mean) -> Option<Short> {
+        // What does not depend on the bits goes first: it need not wait for them.
+        let shorts = SHORTS.get(mean.order() as usize)?;
+        let short = shorts[self.word as usize & ((1 << PEEKED) - 1)];
+        if short.0 == 0 { None } else { Some(short) }
+    }
+
+    /// Takes a short code.
+    #[inline(always)]
+    pub(crate) fn take(&mut self, short: Short) {
+        self.skip(short.length());
+    }
+
+    /// All of it as two numbers, with `more` above the second, which is below 2^32.
+    #[inline(always)]
+    pub(crate) fn pack(self, more: u64) -> (u64, u64) {
+        (self.word, u64::from(self.have) | more << 32)
+    }
+
+    /// The way back.
+    #[inline(always)]
+    pub(crate) fn unpack((word, rest): (u64, u64)) -> (Loaded, u64) {
+        (Loaded { word, have: rest as u32 }, rest >> 32)
+    }
+}
+
+impl<'a> BitReader<'a> {
+    /// Starts at the first bit of `bytes`.
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, next: 0, loaded: Loaded { word: 0, have: 0 } }
+    }
+
+    /// Loads until at least 56 bits count; zeros past the end.
+    #[inline(always)]
+    pub(crate) fn refill(&mut self) {
+        let place = self.bytes.get(self.next..self.next + 8);
+        if let Some(raw) = place.and_then(|place| place.first_chunk()) {
+            self.loaded.word |= u64::from_le_bytes(*raw) << self.loaded.have;
+            let loaded = (63 - self.loaded.have) >> 3;
+            self.next += loaded as usize;
+            self.loaded.have += loaded * 8;
+        } else {
+            *self = self.refilled_at_the_end();
+        }
+    }
+
+    #[cold]
+    fn refilled_at_the_end(mut self) -> Self {
+        while self.loaded.have <= 55 {
+            let byte = self.bytes.get(self.next).copied().unwrap_or(0);
+            self.loaded.word |= u64::from(byte) << self.loaded.have;
+            self.next += 1;
+            self.loaded.have += 8;
+        }
+        self
+    }
+
+    /// What is loaded, to go on with it in registers.
+    #[inline(always)]
+    pub(crate) fn loaded(&mut self) -> &mut Loaded {
+        &mut self.loaded
+    }
+
     /// The next `bits` (at most 64); zeros past the end.
     #[inline(always)]
     pub fn take(&mut self, bits: u32) -> u64 {
@@ -301,11 +370,11 @@ impl<'a> BitReader<'a> {
             *self = rest;
             return value;
         }
-        if bits > self.have {
+        if bits > self.loaded.have {
             self.refill();
         }
-        let value = self.word & ((1 << bits) - 1);
-        self.skip(bits);
+        let value = self.loaded.word & ((1 << bits) - 1);
+        self.loaded.skip(bits);
         value
     }
 
@@ -322,60 +391,34 @@ impl<'a> BitReader<'a> {
         self.take(1) == 1
     }
 
-    /// A value whose code is short; `None` if it is not, and then nothing is
-    /// taken. An escape must not be possible in so few bits.
-    #[inline(always)]
-    pub(crate) fn short(&mut self, order: u32) -> Option<u64> {
-        if self.have < PEEKED {
-            self.refill();
-        }
-        self.short_loaded(order)
-    }
-
-    /// The same where [`PEEKED`] bits are loaded.
-    #[inline(always)]
-    pub(crate) fn short_loaded(&mut self, order: u32) -> Option<u64> {
-        if order >= SHORT_ORDERS {
-            return None;
-        }
-        let index = (order << PEEKED | self.word as u32 & ((1 << PEEKED) - 1)) as usize;
-        let read = SHORT_READS[index & (SHORT_READS.len() - 1)];
-        let length = u32::from(read >> 8);
-        if length == 0 {
-            return None;
-        }
-        self.skip(length);
-        Some(u64::from(read & 0xFF))
-    }
-
     /// A value of order `k`; `None` for an escape. `escape` is at most 40.
     #[inline(always)]
     pub fn golomb(&mut self, k: u32, escape: u32) -> Option<u64> {
-        let q = self.word.trailing_zeros();
+        let q = self.loaded.word.trailing_zeros();
         let length = 2 * q + 1 + k;
-        if length > self.have || q >= escape {
+        if length > self.loaded.have || q >= escape {
             let (rest, value) = self.golomb_wide(k, escape);
             *self = rest;
             return value;
         }
         let top = 1u64 << (k + q);
-        let tail = (self.word >> (q + 1)) & (top - 1);
-        self.skip(length);
+        let tail = (self.loaded.word >> (q + 1)) & (top - 1);
+        self.loaded.skip(length);
         Some(tail + top - (1 << k))
     }
 
     /// The same where the code is long, an escape, or not loaded yet.
     #[inline(never)]
     fn golomb_wide(mut self, k: u32, escape: u32) -> (Self, Option<u64>) {
-        if self.have < 56 {
+        if self.loaded.have < 56 {
             self.refill();
         }
-        let q = self.word.trailing_zeros();
+        let q = self.loaded.word.trailing_zeros();
         if q >= escape {
-            self.skip(escape);
+            self.loaded.skip(escape);
             return (self, None);
         }
-        self.skip(q + 1);
+        self.loaded.skip(q + 1);
         let low = k + q;
         let tail = self.take(low.min(64));
         let top = if low < 64 { 1u64 << low } else { 0 };
@@ -392,7 +435,7 @@ impl<'a> BitReader<'a> {
     /// Bits that were taken; more than there are after an overrun.
     #[inline(always)]
     fn at(&self) -> usize {
-        self.next * 8 - self.have as usize
+        self.next * 8 - self.loaded.have as usize
     }
 
     /// Bits left; 0 past the end.
@@ -441,6 +484,15 @@ impl Mean {
     pub(crate) fn order_below(self, orders: u32) -> u32 {
         (self.0 | 15).leading_zeros().wrapping_sub(29 - orders)
     }
+
+    /// Whether it stays as it is when a 0 is counted, with an order of 0.
+    #[inline(always)]
+    pub(crate) fn rests(self) -> bool {
+        self.0 < 8
+    }
+
+    /// A mean that is too large for short codes.
+    pub(crate) const LARGE: Mean = Mean(8 << SHORT_ORDERS);
 
     /// Counts a value that is below the cap.
     #[inline(always)]

@@ -21,6 +21,7 @@
 extern crate self as tickwire_protocol;
 
 pub mod bits;
+pub mod change;
 pub mod chunk;
 pub mod client;
 pub mod close;

@@ -14,6 +14,7 @@ use core::hash::{Hash, Hasher};
 use core::marker::PhantomData;
 use std::collections::BinaryHeap;
 
+use crate::change::{Cells, Change, What};
 use crate::heap::Heap;
 use crate::limits::SLOTS_MAX;
 use crate::schema::TableSchema;
@@ -378,6 +379,23 @@ impl<T> Table<T> {
     }
 }
 
+impl<T: Entity> Table<T> {
+    #[inline(always)]
+    fn decode_again(&mut self, slot: u32, scope: Scope, mask: u64, cells: &[i64], heap: &Heap) {
+        let Some(row) = self.slot_mut(slot) else { return };
+        row.scope = scope;
+        // All of this but the mask itself is known to the compiler.
+        let numbers = T::numbers(&Attr::PLAIN);
+        let few = numbers.count_ones() <= NUMBERS_ALWAYS;
+        if let Some(entity) = &mut row.entity {
+            entity.reload(&Attr::PLAIN, if few { mask | numbers } else { mask }, cells, heap);
+        }
+    }
+}
+
+/// An entity with no more plain numbers than this has all of them decoded at once.
+const NUMBERS_ALWAYS: u32 = 6;
+
 /// A table whose entity type is not known here: what replication needs of it.
 pub trait AnyTable {
     /// Moves the marked slots to the end of `out` and unmarks them.
@@ -394,6 +412,9 @@ pub trait AnyTable {
     fn reload(&mut self, slot: u32, scope: Scope, mask: u64, cells: &[i64], heap: &Heap);
     /// Removes the entity in `slot`, if there is one.
     fn evict(&mut self, slot: u32);
+    /// All of this for the changes at the front that are of one table. It has the same
+    /// fields, and `cells` are its rows'. Says how many they were.
+    fn follow(&mut self, changes: &[Change], cells: Cells<'_>, heap: &Heap) -> usize;
 }
 
 impl<T: Entity> AnyTable for Table<T> {
@@ -431,11 +452,7 @@ impl<T: Entity> AnyTable for Table<T> {
     }
 
     fn reload(&mut self, slot: u32, scope: Scope, mask: u64, cells: &[i64], heap: &Heap) {
-        let Some(row) = self.slot_mut(slot) else { return };
-        row.scope = scope;
-        if let Some(entity) = &mut row.entity {
-            entity.reload(&Attr::PLAIN, mask, cells, heap);
-        }
+        self.decode_again(slot, scope, mask, cells, heap);
     }
 
     fn evict(&mut self, slot: u32) {
@@ -444,6 +461,23 @@ impl<T: Entity> AnyTable for Table<T> {
         {
             self.len -= 1;
         }
+    }
+
+    fn follow(&mut self, changes: &[Change], cells: Cells<'_>, heap: &Heap) -> usize {
+        let mut left = changes;
+        while let [change, rest @ ..] = left
+            && change.table == changes[0].table
+        {
+            let Change { slot, generation, scope, what, .. } = *change;
+            let cells = cells.of(change);
+            match what {
+                What::Changed(mask) => self.decode_again(slot, scope, mask, cells, heap),
+                What::Added => self.adopt(slot, generation, scope, cells, heap),
+                What::Removed(_) => self.evict(slot),
+            }
+            left = rest;
+        }
+        changes.len() - left.len()
     }
 }
 

@@ -49,6 +49,7 @@ pub(crate) fn bodies(
         kind: kind(&variants),
         cells: cells(&variants),
         leaves: None,
+        numbers: None,
         store: store(&variants),
         load: load(&variants),
         reload: None,

@@ -12,12 +12,31 @@ pub(crate) fn bodies(fields: &[Field]) -> Bodies {
         kind: code!(::tickwire_protocol::schema::Kind::Struct(#schemas)),
         cells: sum(fields.iter().map(Field::cells)),
         leaves: Some(sum(fields.iter().map(Field::leaves))),
+        numbers: Some(numbers(fields)),
         store: store(fields),
         load: load(fields),
         reload: Some(reload(fields)),
         wipe: wipe(fields),
         write: write(fields),
         read: read(fields),
+    }
+}
+
+/// The masks of the fields, one above the other.
+fn numbers(fields: &[Field]) -> TokenStream {
+    let steps = fields.iter().map(|field| {
+        let (leaves, numbers, attr) = (field.leaves(), field.value("numbers"), &field.attr);
+        // A shift by 64 leaves nothing, but Rust does not say so.
+        code! {
+            let mask = mask | #numbers(#attr).checked_shl(at).unwrap_or(0);
+            let at: ::core::primitive::u32 = at + #leaves;
+        }
+    });
+    code! {
+        let (mask, at) = (0, 0);
+        #(#steps)*
+        let _ = at;
+        mask
     }
 }
 

@@ -11,6 +11,7 @@ pub(crate) struct Bodies {
     pub(crate) kind: TokenStream,
     pub(crate) cells: TokenStream,
     pub(crate) leaves: Option<TokenStream>,
+    pub(crate) numbers: Option<TokenStream>,
     pub(crate) store: TokenStream,
     pub(crate) load: TokenStream,
     pub(crate) reload: Option<TokenStream>,
@@ -90,6 +91,14 @@ fn implementation(name: &Ident, accepts: &TokenStream, bodies: &Bodies) -> Token
             }
         }
     });
+    let numbers = bodies.numbers.as_ref().map(|body| {
+        code! {
+            #[inline]
+            fn numbers(_: &::tickwire_protocol::value::Attr) -> ::core::primitive::u64 {
+                #body
+            }
+        }
+    });
     let reload = bodies.reload.as_ref().map(|body| {
         code! {
             #[inline]
@@ -124,6 +133,8 @@ fn implementation(name: &Ident, accepts: &TokenStream, bodies: &Bodies) -> Token
             }
 
             #leaves
+
+            #numbers
 
             #[inline]
             fn store(

@@ -5,10 +5,10 @@
 //! After an error the rows are in between two states and must be given up.
 
 use super::{
-    COUNT_ORDER, GENERATION_ORDER, GOLOMB_ESCAPE, GROUP, LENGTH_ORDER, REPEAT_BITS, SLOT_BITS,
-    TEXT_ORDER, escape,
+    COUNT_ORDER, GENERATION_ORDER, GOLOMB_ESCAPE, GROUP, LENGTH_ORDER, Means, REPEAT_BITS,
+    SLOT_BITS, TEXT_ORDER, escape,
 };
-use crate::bits::{BitReader, Mean};
+use crate::bits::{BitReader, Loaded, Mean};
 use crate::heap::Heap;
 use crate::limits::{LEAVES_MAX, MIRROR_BYTES_MAX, SLOTS_MAX, TEXT_WINDOW};
 use crate::schema::layout::{Code, Layout, Node, Record, Scalar, TableLayout};
@@ -66,11 +66,6 @@ impl core::error::Error for Error {}
 
 /// What a chunk is applied to: the rows that a client has.
 pub trait Rows {
-    /// The rows of one table, while they are updated.
-    type Updates<'a>: Updates
-    where
-        Self: 'a;
-
     /// The entity in `slot` is gone.
     fn despawn(&mut self, table: usize, slot: u32) -> Result<(), Error>;
     /// The entity in `slot` left the scope.
@@ -84,22 +79,34 @@ pub trait Rows {
     ) -> Result<(&mut [i64], &mut Heap), Error>;
     /// The row of the last `spawn` is complete; `mask` are its leaves that were written.
     fn spawned(&mut self, table: usize, slot: u32, mask: u64);
-    /// Entities of a table that change.
-    fn updates(&mut self, table: usize) -> Self::Updates<'_>;
+    /// Entities of a table change: calls `read` once, with its rows.
+    fn updates(&mut self, table: usize, read: impl ReadUpdates) -> Result<(), Error>;
+}
+
+/// Reads the updates of a table.
+pub trait ReadUpdates {
+    /// Reads them all to `rows`, which are what they are for.
+    fn read(self, rows: impl Updates) -> Result<(), Error>;
 }
 
 /// The rows of one table, while they are updated.
 pub trait Updates {
-    /// An entity that changes: gives its row, which holds the base.
-    fn update(&mut self, slot: u32) -> Result<(&mut [i64], &mut Heap), Error>;
-    /// The row of the last `update` is complete; `mask` are its leaves that were written.
-    fn updated(&mut self, slot: u32, mask: u64);
+    /// An entity that changes: `read` is called once, with its row, which holds the
+    /// base, and writes the leaves of `mask`.
+    fn update(
+        &mut self,
+        slot: u32,
+        mask: u64,
+        read: impl FnOnce(&mut [i64], &mut Heap) -> Result<(), Error>,
+    ) -> Result<(), Error>;
+    /// There are no more.
+    fn end(self);
 }
 
 /// Reads chunks, and keeps its memory in between.
 #[derive(Debug, Default)]
 pub struct Decoder {
-    means: Vec<Mean>,
+    live: Live,
     texts: Texts,
 }
 
@@ -178,32 +185,29 @@ impl Slots {
         Ok(Slots { left, next: 0, gap: Mean::new(0) })
     }
 
-    /// The next slot; loads ahead.
+    /// The next slot. Past the end of the bits there is none, as no code is all zeros.
     #[inline(always)]
     fn next(&mut self, r: &mut BitReader<'_>) -> Result<Option<u32>, Error> {
-        if r.overrun() {
-            return Err(Error::Truncated);
-        }
         if self.left == 0 {
             return Ok(None);
         }
         self.left -= 1;
-        r.fill();
-        let order = self.gap.order();
-        let gap = match r.short_loaded(order) {
-            Some(gap) => {
-                self.gap.count_small(gap);
-                gap
-            }
-            None => {
-                let (rest, gap) = long_number(*r, order);
-                *r = rest;
-                let gap = gap?;
-                self.gap.count(gap);
-                gap
-            }
-        };
-        let slot = self.next.saturating_add(gap);
+        r.refill();
+        let mut gap = 0;
+        if self.gap.rests() && r.loaded().bits() & 1 != 0 {
+            // The next slot, as it mostly is: then there is nothing to look up.
+            r.loaded().skip(1);
+        } else if let Some(short) = r.loaded().short(self.gap) {
+            r.loaded().take(short);
+            gap = short.value();
+            self.gap.count_small(gap);
+        } else {
+            let (rest, long) = long_number(*r, self.gap.order());
+            *r = rest;
+            gap = long?;
+            self.gap.count(gap);
+        }
+        let slot = self.next + gap;
         if slot >= u64::from(SLOTS_MAX) {
             return Err(Error::TooLarge);
         }
@@ -217,8 +221,60 @@ impl Slots {
 #[inline(never)]
 fn long_number(mut r: BitReader<'_>, order: u32) -> (BitReader<'_>, Result<u64, Error>) {
     let value = number(&mut r, order);
-    r.fill();
+    r.refill();
     (r, value)
+}
+
+/// What the leaves of a row are decoded with, within one section.
+#[derive(Debug)]
+struct Live {
+    /// For each bit of a mask, what short codes of it need.
+    leaves: [LiveLeaf; LEAVES_MAX],
+    /// The means of all others.
+    means: Means,
+}
+
+/// A leaf as short codes see it. Two are one cache line.
+#[derive(Clone, Copy, Debug)]
+struct LiveLeaf {
+    /// The smallest cell.
+    lowest: i64,
+    /// The largest minus the smallest.
+    span: u64,
+    /// Its cell in the row.
+    at: u32,
+    /// Its running mean; [`Mean::LARGE`] if it has no short codes.
+    mean: Mean,
+}
+
+impl Default for Live {
+    fn default() -> Self {
+        let leaf = LiveLeaf { lowest: 0, span: 0, at: 0, mean: Mean::LARGE };
+        Live { leaves: [leaf; LEAVES_MAX], means: Means::default() }
+    }
+}
+
+impl Live {
+    /// Starts a section of a table.
+    fn start(&mut self, layout: &TableLayout, means: &[Mean]) {
+        self.means.start(means);
+        for ((live, leaf), mean) in
+            self.leaves.iter_mut().zip(&layout.record.leaves).zip(&self.means.own)
+        {
+            live.mean = Mean::LARGE;
+            if let Node::Scalar(Scalar { lowest, span, near: 1.., .. }) = leaf.node {
+                *live = LiveLeaf { lowest, span, at: leaf.at as u32, mean: *mean };
+            }
+        }
+    }
+
+    /// The mean of a scalar that has one.
+    fn mean(&mut self, scalar: &Scalar) -> &mut Mean {
+        match self.leaves.get_mut(scalar.mean as usize) {
+            Some(live) if scalar.near > 0 => &mut live.mean,
+            _ => self.means.of(scalar),
+        }
+    }
 }
 
 impl<'b> Section<'_, 'b> {
@@ -236,6 +292,9 @@ impl<'b> Section<'_, 'b> {
 
     fn spawns(&mut self, rows: &mut impl Rows) -> Result<(), Error> {
         let mut slots = Slots::read(self.r)?;
+        if slots.left == 0 {
+            return Ok(());
+        }
         let record = &self.layout.record;
         let leaves = record.leaves.len() as u32;
         let mut mask = 0;
@@ -243,7 +302,7 @@ impl<'b> Section<'_, 'b> {
         while let Some(slot) = slots.next(self.r)? {
             let generation = number(self.r, GENERATION_ORDER)? + 1;
             let generation = u32::try_from(generation).map_err(|_| Error::TooLarge)?;
-            self.r.fill();
+            self.r.refill();
             mask = next_mask(self.r, mask, leaves);
             // A record that the bits did not hold must not make a row.
             if self.r.overrun() {
@@ -264,14 +323,27 @@ impl<'b> Section<'_, 'b> {
             return Ok(());
         }
         self.start(predicted);
-        updates(self.r, slots, self.layout, self.decoder, &mut rows.updates(self.table))
+        rows.updates(self.table, UpdateSection { section: self, slots })
     }
 
     fn start(&mut self, predicted: bool) {
         let layout = self.layout;
         let means = if predicted { &layout.means_predicted } else { &layout.means };
-        self.decoder.means.clear();
-        self.decoder.means.extend_from_slice(means);
+        self.decoder.live.start(layout, means);
+    }
+}
+
+/// A section of updates, of which the number of records is read.
+struct UpdateSection<'a, 'b, 'c> {
+    section: &'a mut Section<'b, 'c>,
+    slots: Slots,
+}
+
+impl ReadUpdates for UpdateSection<'_, '_, '_> {
+    #[inline(always)]
+    fn read(self, rows: impl Updates) -> Result<(), Error> {
+        let Section { decoder, r, layout, .. } = self.section;
+        updates(r, self.slots, layout, decoder, rows)
     }
 }
 
@@ -280,50 +352,100 @@ impl<'b> Section<'_, 'b> {
 #[inline(never)]
 fn updates(
     reader: &mut BitReader<'_>,
-    mut slots: Slots,
+    slots: Slots,
     layout: &TableLayout,
     decoder: &mut Decoder,
-    rows: &mut impl Updates,
+    rows: impl Updates,
 ) -> Result<(), Error> {
-    // A copy can live in registers.
-    let mut r = *reader;
-    let record = &layout.record;
-    let leaves = record.leaves.len() as u32;
+    // Copies can live in registers.
+    let (mut r, mut slots, mut rows) = (*reader, slots, rows);
+    let leaves = layout.record.leaves.len() as u32;
     let mut mask = 0;
     while let Some(slot) = slots.next(&mut r)? {
         mask = next_mask(&mut r, mask, leaves);
-        let (cells, heap) = rows.update(slot)?;
-        let mut left = mask;
-        while left != 0 {
-            let index = left.trailing_zeros() as usize;
-            let step = &layout.steps[index % LEAVES_MAX];
-            left &= left - 1;
-            if !step.tree {
-                let cell = &mut cells[step.at as usize];
-                *cell = scalar(&mut r, &mut decoder.means, &step.scalar, *cell, false)?;
-            } else {
-                let leaf = &record.leaves[index];
-                let mut row = RowDecoder::new(decoder, r, heap);
-                row.node(&leaf.node, &mut cells[leaf.at..leaf.at + leaf.cells], false)?;
-                r = row.r;
+        rows.update(slot, mask, |cells, heap| {
+            let mut left = mask;
+            loop {
+                let packed = short_leaves(*r.loaded(), left, &mut decoder.live.leaves, cells);
+                let (loaded, index) = Loaded::unpack(packed);
+                *r.loaded() = loaded;
+                if index >= LEAVES_MAX as u64 {
+                    return Ok(());
+                }
+                left &= u64::MAX << index;
+                if r.loaded().is_low() {
+                    r.refill();
+                    continue;
+                }
+                let leaf = &layout.record.leaves[index as usize];
+                let cells = &mut cells[leaf.at..leaf.at + leaf.cells];
+                let (rest, done) = long_leaf(r, decoder, &leaf.node, cells, heap);
+                done?;
+                r = rest;
+                left &= left - 1;
             }
-        }
-        rows.updated(slot, mask);
+        })?;
     }
+    rows.end();
     *reader = r;
     Ok(())
+}
+
+/// Reads leaves as long as they are short codes of differences that stay in the range.
+/// Beside the bits, gives the first leaf that is not, or for which too few bits are
+/// loaded; if there is none, a number that no leaf has.
+///
+/// Nearly all leaves come through here. There is one way out and nothing to be called,
+/// so that everything is in registers, also what goes in and comes out.
+#[inline(never)]
+fn short_leaves(
+    mut loaded: Loaded,
+    mut left: u64,
+    leaves: &mut [LiveLeaf; LEAVES_MAX],
+    cells: &mut [i64],
+) -> (u64, u64) {
+    while left != 0 {
+        let LiveLeaf { lowest, span, at, ref mut mean } =
+            leaves[left.trailing_zeros() as usize % LEAVES_MAX];
+        let Some(short) = loaded.short(*mean) else { break };
+        let Some(cell) = cells.get_mut(at as usize) else { break };
+        let moved = cell.wrapping_add(short.difference());
+        if loaded.is_low() || moved.wrapping_sub(lowest) as u64 > span {
+            break;
+        }
+        *cell = moved;
+        mean.count_small(short.value());
+        loaded.take(short);
+        left &= left - 1;
+    }
+    loaded.pack(u64::from(left.trailing_zeros()))
+}
+
+/// A leaf that is anything else. The reader goes by value, and so it does not have to
+/// be in memory before.
+#[inline(never)]
+fn long_leaf<'b>(
+    r: BitReader<'b>,
+    decoder: &mut Decoder,
+    node: &Node,
+    cells: &mut [i64],
+    heap: &mut Heap,
+) -> (BitReader<'b>, Result<(), Error>) {
+    let mut row = RowDecoder::new(decoder, r, heap);
+    let done = row.node(node, cells, false);
+    row.r.refill();
+    (row.r, done)
 }
 
 /// The mask of the next record, which is loaded if it is of one group.
 #[inline(always)]
 fn next_mask(r: &mut BitReader<'_>, before: u64, leaves: u32) -> u64 {
     if leaves <= GROUP {
-        // Both are loaded; no branch, as the one is as likely as the other.
-        let bits = r.peek();
-        let same = bits & 1 != 0;
-        let other = bits >> 1 & ((1 << leaves) - 1);
-        r.skip(if same { 1 } else { 1 + leaves });
-        return if same { before } else { other };
+        // No branch, as the one is as likely as the other.
+        let bits = r.loaded().bits();
+        let other = (bits & 1).wrapping_sub(1);
+        r.loaded().skip(1 + (leaves & other as u32));
+        return before & !other | bits >> 1 & other & ((1 << leaves) - 1);
     }
     if r.flag() {
         return before;
@@ -375,14 +497,14 @@ impl Texts {
 /// Reads values of one row.
 struct RowDecoder<'a, 'b> {
     r: BitReader<'b>,
-    means: &'a mut [Mean],
+    live: &'a mut Live,
     texts: &'a mut Texts,
     heap: &'a mut Heap,
 }
 
 impl<'a, 'b> RowDecoder<'a, 'b> {
     fn new(decoder: &'a mut Decoder, r: BitReader<'b>, heap: &'a mut Heap) -> Self {
-        RowDecoder { r, means: &mut decoder.means, texts: &mut decoder.texts, heap }
+        RowDecoder { r, live: &mut decoder.live, texts: &mut decoder.texts, heap }
     }
 
     /// The leaves of `mask`; `fresh` says that all cells are zero because it is new.
@@ -406,7 +528,7 @@ impl<'a, 'b> RowDecoder<'a, 'b> {
     fn node(&mut self, node: &Node, cells: &mut [i64], fresh: bool) -> Result<(), Error> {
         match node {
             Node::Scalar(code) => {
-                cells[0] = scalar(&mut self.r, self.means, code, cells[0], fresh)?;
+                cells[0] = scalar(&mut self.r, self.live, code, cells[0], fresh)?;
             }
             Node::Text { max, utf8 } => self.text(*max, *utf8, &mut cells[0])?,
             Node::Ref => {
@@ -521,21 +643,14 @@ fn stepped(scalar: &Scalar, base: i64, value: u64) -> Result<i64, Error> {
 #[inline(always)]
 fn scalar(
     r: &mut BitReader<'_>,
-    means: &mut [Mean],
+    live: &mut Live,
     scalar: &Scalar,
     base: i64,
     fresh: bool,
 ) -> Result<i64, Error> {
     if scalar.code == Code::Count || (scalar.code == Code::Near && !fresh) {
-        let mean = &mut means[scalar.mean as usize];
-        let order = mean.order();
-        if scalar.near > 0
-            && let Some(value) = r.short(order)
-        {
-            mean.count_small(value);
-            return stepped(scalar, base, value);
-        }
-        let order = order.min(scalar.width);
+        let mean = live.mean(scalar);
+        let order = mean.order().min(scalar.width);
         if let Some(value) = r.golomb(order, escape(scalar.width, order)) {
             mean.count(value);
             return stepped(scalar, base, value);

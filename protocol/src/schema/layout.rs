@@ -359,7 +359,7 @@ impl Scalar {
 
     /// The same for two spans of one length.
     #[inline(always)]
-    fn go_on(&self, earlier: i64, later: i64) -> i64 {
+    pub(crate) fn go_on(&self, earlier: i64, later: i64) -> i64 {
         let cell = 2 * later - earlier;
         // In a ring, the long way leads to the same place if it does not leave the range.
         if self.contains(cell) { cell } else { self.contained(cell) }

@@ -19,6 +19,10 @@ impl Value for bool {
     fn cells(_: &Attr) -> usize {
         1
     }
+    #[inline]
+    fn numbers(_: &Attr) -> u64 {
+        1
+    }
     fn store(&self, _: &Attr, cells: &mut [i64], _: &mut Heap) {
         cells[0] = i64::from(*self);
     }
@@ -62,6 +66,10 @@ macro_rules! int {
                 Kind::Int { repr: IntRepr::$repr, min, max, motion: attr.motion }
             }
             fn cells(_: &Attr) -> usize {
+                1
+            }
+            #[inline]
+            fn numbers(_: &Attr) -> u64 {
                 1
             }
             #[inline]
@@ -125,6 +133,10 @@ macro_rules! float {
                 float_kind(attr, FloatRepr::$repr)
             }
             fn cells(_: &Attr) -> usize {
+                1
+            }
+            #[inline]
+            fn numbers(_: &Attr) -> u64 {
                 1
             }
             #[inline]

@@ -221,6 +221,12 @@ pub trait Value: Sized {
         1
     }
 
+    /// Which of these leaves are plain numbers, as a mask: one of them is loaded again
+    /// in less time than it takes to ask whether it is to be.
+    fn numbers(_attr: &Attr) -> u64 {
+        0
+    }
+
     /// Writes the value to its cells, which hold an earlier one.
     fn store(&self, attr: &Attr, cells: &mut [i64], heap: &mut Heap);
     /// The value of the cells.

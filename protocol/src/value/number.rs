@@ -18,6 +18,10 @@ macro_rules! as_u32 {
                 u32::cells(attr)
             }
             #[inline]
+            fn numbers(attr: &Attr) -> u64 {
+                u32::numbers(attr)
+            }
+            #[inline]
             fn store(&self, attr: &Attr, cells: &mut [i64], heap: &mut Heap) {
                 self.0.store(attr, cells, heap);
             }

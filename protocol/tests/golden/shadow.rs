@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
-use tickwire_protocol::chunk::{Decoder, Error, Rows, Updates};
+use tickwire_protocol::chunk::{Decoder, Error, ReadUpdates, Rows, Updates};
 use tickwire_protocol::frame::{Form, Frame, Step};
 use tickwire_protocol::heap::Heap;
 use tickwire_protocol::schema::Schema;
@@ -157,13 +157,8 @@ impl<'a> Rows for Target<'a> {
         row.past.clone_from(&row.cells);
     }
 
-    type Updates<'b>
-        = Updating<'b, 'a>
-    where
-        Self: 'b;
-
-    fn updates(&mut self, table: usize) -> Updating<'_, 'a> {
-        Updating { target: self, table }
+    fn updates(&mut self, table: usize, read: impl ReadUpdates) -> Result<(), Error> {
+        read.read(Updating { target: self, table })
     }
 }
 
@@ -182,14 +177,19 @@ struct Updating<'b, 'a> {
 }
 
 impl Updates for Updating<'_, '_> {
-    fn update(&mut self, slot: u32) -> Result<(&mut [i64], &mut Heap), Error> {
+    fn update(
+        &mut self,
+        slot: u32,
+        mask: u64,
+        read: impl FnOnce(&mut [i64], &mut Heap) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let Target { rows, records, heap, .. } = &mut *self.target;
         records.push((self.table, "updates", json!({ "slot": slot })));
         let row = rows.get_mut(&(self.table, slot)).ok_or(Error::NoSuchRow)?;
-        Ok((&mut row.cells, heap))
+        read(&mut row.cells, heap)?;
+        self.target.note(self.table, mask);
+        Ok(())
     }
 
-    fn updated(&mut self, _slot: u32, mask: u64) {
-        self.target.note(self.table, mask);
-    }
+    fn end(self) {}
 }

@@ -14,9 +14,11 @@
 //! After an error the mirror is broken, and every further frame is refused.
 
 mod convert;
+mod motion;
 mod rows;
 mod typed;
 
+pub use crate::change::{Change, Gone, What};
 pub use convert::Mismatch;
 pub(crate) use convert::{Translation, compatible};
 pub use rows::RowView;
@@ -24,6 +26,7 @@ pub use typed::Typed;
 
 use std::sync::Arc;
 
+use crate::change::Cells;
 use crate::chunk::{Decoder, Error as ChunkError};
 use crate::frame::{Form, Frame, Step};
 use crate::hash;
@@ -34,6 +37,7 @@ use crate::schema::layout::Layout;
 use crate::table::Scope;
 use crate::time::Tick;
 
+use motion::Pace;
 use rows::{ChangeLog, RowState, TableRows, Target};
 
 /// Why a frame cannot be applied. The connection is of no use any more; a new
@@ -75,41 +79,6 @@ impl From<ChunkError> for MirrorError {
     }
 }
 
-/// What one frame did to one row.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Change {
-    /// The table's index in the schema.
-    pub table: usize,
-    /// The row's slot.
-    pub slot: u32,
-    /// Which of the slot's entities.
-    pub generation: u32,
-    /// What happened.
-    pub what: What,
-    /// Where the mirror keeps the row; a removed one until the next frame.
-    row: u32,
-}
-
-/// What happened to a row.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum What {
-    /// It is new here.
-    Added,
-    /// The leaves of the mask have other values than before the frame.
-    Changed(u64),
-    /// It is not here any more.
-    Removed(Gone),
-}
-
-/// Why a row is not here any more.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Gone {
-    /// The entity does not exist any more.
-    Despawned,
-    /// It is in a scope that this client does not watch.
-    Departed,
-}
-
 /// What the last frame did: removals first, then the rest in no special order.
 #[derive(Clone, Debug, Default)]
 pub struct Changes {
@@ -136,8 +105,8 @@ pub struct Mirror {
     /// The tick applied before that, if motion may be drawn through both.
     before: Option<Tick>,
     decoder: Decoder,
-    /// Counts the frames; may wrap.
-    frame: u32,
+    /// Counts the frames.
+    frame: u64,
     changes: Changes,
     broken: bool,
     /// Whether chunks are left unread.
@@ -217,9 +186,9 @@ impl Mirror {
         }
         // Stays so if anything fails.
         self.broken = true;
-        let tick = self.begin(frame)?;
+        let (tick, pace) = self.begin(frame)?;
         if self.blind {
-            self.end(tick, frame.header.predicted);
+            self.end(tick, pace);
             self.changes.hash_agrees = None;
             self.broken = false;
             return Ok(&self.changes);
@@ -239,7 +208,6 @@ impl Mirror {
                 }
                 _ => return Err(MirrorError::BadScope),
             }
-            let predicted = frame.header.predicted;
             let mut target = Target {
                 tables: &mut self.tables,
                 layout: &self.layout,
@@ -247,11 +215,13 @@ impl Mirror {
                 scope: section.scope,
                 changes: &mut self.changes.rows,
                 frame: self.frame,
+                pace,
                 row: 0,
             };
+            let predicted = frame.header.predicted;
             self.decoder.apply(&self.layout, section.chunk, predicted, &mut target)?;
         }
-        self.end(tick, frame.header.predicted);
+        self.end(tick, pace);
         self.changes.hash_agrees = frame.header.hash.map(|hash| hash == self.hash());
         self.broken = false;
         Ok(&self.changes)
@@ -292,9 +262,9 @@ impl Mirror {
         self.view(change.table, change.row)
     }
 
-    /// The rows of a table, by the numbers that changes have.
-    fn plain_rows(&self, table: usize) -> &TableRows {
-        &self.tables[table]
+    /// The cells of a table's rows.
+    fn cells(&self, table: usize) -> Cells<'_> {
+        self.tables[table].all_cells()
     }
 
     /// The texts of the rows' cells.
@@ -307,45 +277,36 @@ impl Mirror {
         RowView::new(&self.schema.tables[table], &self.layout.tables[table], rows, row, heap)
     }
 
-    /// Checks the frame's step, buries the dead of the last frame, and lets
-    /// motion go on or stand still.
-    fn begin(&mut self, frame: &Frame<'_>) -> Result<Tick, MirrorError> {
+    /// Checks the frame's step, and buries the dead of the last frame. Gives the tick,
+    /// and how rows get there.
+    fn begin(&mut self, frame: &Frame<'_>) -> Result<(Tick, Pace), MirrorError> {
         for (table, layout) in self.tables.iter_mut().zip(&self.layout.tables) {
             table.bury(layout, &mut self.heap);
         }
         self.changes.rows.clear();
-        self.frame = self.frame.wrapping_add(1);
+        self.frame += 1;
         self.changes.from = self.applied;
         match (frame.header.step, self.applied) {
             (Step::Full(tick), _) => {
                 self.scopes.clear();
                 self.doubt(None);
                 self.applied = None;
-                for table in &mut self.tables {
-                    table.stand_still();
-                }
-                Ok(tick)
+                Ok((tick, Pace::Still))
             }
             (Step::Advance(_), None) => Err(MirrorError::NoBaseline),
             (Step::Advance(ahead), Some(applied)) => {
                 let tick = applied.0.checked_add(ahead).ok_or(MirrorError::BadTick)?;
                 let spans = self.before.map(|before| (before.until(applied), ahead));
-                let line = match (frame.header.predicted, spans) {
-                    (false, _) => None,
+                let pace = match (frame.header.predicted, spans) {
+                    (false, _) => Pace::Still,
                     (true, Some((apart, ahead)))
                         if apart.max(ahead) <= PREDICTED_TICKS_MAX && apart > 0 =>
                     {
-                        Some((apart, ahead))
+                        Pace::Line { apart, ahead }
                     }
                     (true, _) => return Err(MirrorError::NoMotion),
                 };
-                for (table, layout) in self.tables.iter_mut().zip(&self.layout.tables) {
-                    match line {
-                        Some((apart, ahead)) => table.go_on(layout, apart, ahead),
-                        None => table.stand_still(),
-                    }
-                }
-                Ok(Tick(tick))
+                Ok((Tick(tick), pace))
             }
         }
     }
@@ -359,14 +320,14 @@ impl Mirror {
     }
 
     /// Lists what happened, and moves the tick on.
-    fn end(&mut self, tick: Tick, predicted: bool) {
+    fn end(&mut self, tick: Tick, pace: Pace) {
         let rows = &mut self.changes.rows;
         let mut removed = false;
         for (index, (table, layout)) in self.tables.iter_mut().zip(&self.layout.tables).enumerate()
         {
             let mut log = ChangeLog { rows, table: index, frame: self.frame };
             removed |= table.remove_doubted(&mut log);
-            table.list_changed(layout, predicted, &mut log);
+            table.move_on(layout, pace, &mut log);
             table.settle();
         }
         if removed {

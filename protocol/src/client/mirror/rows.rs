@@ -1,7 +1,9 @@
 //! The rows of one table of a mirror, and what a chunk may do to them.
 
+use super::motion::{self, Motion, Pace, WithMotion};
 use super::{Change, Gone, What};
-use crate::chunk::{Error, Rows, Updates};
+use crate::change::Cells;
+use crate::chunk::{Error, ReadUpdates, Rows, Updates};
 use crate::dynamic::Value;
 use crate::heap::Heap;
 use crate::limits::{MIRROR_BYTES_MAX, SLOTS_MAX};
@@ -13,6 +15,9 @@ use crate::table::Scope;
 const PAGE: usize = 128;
 /// In the index: no row.
 const NONE: u32 = u32::MAX;
+/// Rows that are moved on at once where the updates pass over them: more would be looked
+/// at again and again if slots and rows were in quite another order.
+const PASSED_MAX: usize = 8;
 /// What one row costs beside its cells, about.
 const ROW_BYTES: usize = 64;
 
@@ -30,9 +35,10 @@ pub(super) struct TableRows {
     /// The motion cells of each row at the tick before the last.
     past: Vec<i64>,
     free: Vec<u32>,
-    /// Rows whose past differs from their cells, or may, and those that this frame
-    /// updates.
+    /// Rows whose past differs from their cells, or may.
     active: Vec<u32>,
+    /// How many of them this frame has updated already, so that they are to stay.
+    moving: u32,
     /// Rows that came into a scope in this frame.
     arriving: Vec<u32>,
     /// Rows that may be gone at the end of this frame.
@@ -50,11 +56,12 @@ pub(super) struct RowInfo {
     pub(super) state: RowState,
     /// Whether it is in `active`.
     active: bool,
-    /// The leaves that this frame's updates wrote; none between frames.
-    written: u64,
-    /// The last frame in which it changed, and where that frame's list has it.
-    frame: u32,
+    /// Whether its past differs from its cells, if the frame has got to it already.
+    moves: bool,
+    /// Where the list of the frame in which it last changed has it.
     change: u32,
+    /// The last frame that had something for it.
+    frame: u64,
 }
 
 /// Where a row is in the life of a frame.
@@ -83,6 +90,7 @@ impl TableRows {
             past: Vec::new(),
             free: Vec::new(),
             active: Vec::new(),
+            moving: 0,
             arriving: Vec::new(),
             doubted: Vec::new(),
             dead: Vec::new(),
@@ -99,15 +107,14 @@ impl TableRows {
         &self.infos[row as usize]
     }
 
-    /// Scope and cells of a change's row.
-    #[inline(always)]
-    pub(super) fn plain(&self, change: &Change) -> (Scope, &[i64]) {
-        (self.info(change.row).scope, self.cells(change.row))
-    }
-
     #[inline]
     fn cells(&self, row: u32) -> &[i64] {
         &self.cells[row as usize * self.stride..][..self.stride]
+    }
+
+    /// The cells of all rows.
+    pub(super) fn all_cells(&self) -> Cells<'_> {
+        Cells::new(&self.cells, self.stride)
     }
 
     /// The rows that are here, with their cells.
@@ -136,24 +143,7 @@ impl TableRows {
         }
     }
 
-    /// Motion goes on along straight lines.
-    #[inline(never)]
-    pub(super) fn go_on(&mut self, layout: &TableLayout, apart: u32, ahead: u32) {
-        let TableRows { stride, cells, past, active, .. } = self;
-        let motions = layout.motions.as_slice();
-        for &row in active.iter() {
-            let cells = &mut cells[row as usize * *stride..][..*stride];
-            let past = &mut past[row as usize * motions.len()..][..motions.len()];
-            for (motion, past) in motions.iter().zip(past) {
-                let cell = &mut cells[motion.at];
-                let next = motion.scalar.extrapolate(*past, *cell, apart, ahead);
-                (*past, *cell) = (*cell, next);
-            }
-        }
-    }
-
-    /// Motion stops where it is.
-    #[inline(never)]
+    /// Motion stops where it is, between two frames.
     pub(super) fn stand_still(&mut self) {
         let TableRows { stride, motion_at, cells, past, active, .. } = self;
         for &row in active.iter() {
@@ -165,42 +155,30 @@ impl TableRows {
         }
     }
 
-    /// Lists what the frame changed in rows that were here before it, and forgets
-    /// those that stand still now.
+    /// Moves the rows on that the frame has nothing for, lists those that changed, and
+    /// forgets all that stand still now.
     #[inline(never)]
-    pub(super) fn list_changed(
-        &mut self,
-        layout: &TableLayout,
-        predicted: bool,
-        log: &mut ChangeLog<'_>,
-    ) {
+    pub(super) fn move_on(&mut self, layout: &TableLayout, pace: Pace, log: &mut ChangeLog<'_>) {
+        let all = core::mem::take(&mut self.moving) as usize == self.active.len();
+        if all && self.arriving.is_empty() && self.dead.is_empty() {
+            return;
+        }
+        motion::choose(layout, pace, MoveOn { rows: self, log });
+    }
+
+    fn move_all_on(&mut self, motion: impl Motion, log: &mut ChangeLog<'_>) {
         let TableRows { stride, infos, cells, past, active, .. } = self;
-        let motions = layout.motions.as_slice();
-        let mut kept = 0;
+        let (mut kept, count) = (0, motion.count());
         for place in 0..active.len() {
             let row = active[place];
             let info = &mut infos[row as usize];
-            let written = core::mem::take(&mut info.written);
-            let mut moved = 0;
-            // What came into its scope is listed already, and so is what is gone.
-            if info.state == RowState::Here {
-                if predicted {
-                    let cells = &cells[row as usize * *stride..][..*stride];
-                    let past = &past[row as usize * motions.len()..][..motions.len()];
-                    for (motion, past) in motions.iter().zip(past) {
-                        moved |= u64::from(cells[motion.at] != *past) << motion.bit;
-                    }
-                } else {
-                    moved = written & layout.motion;
-                }
-                let changed = written & !layout.motion | moved;
-                if changed != 0 {
-                    let RowInfo { slot, generation, .. } = *info;
-                    let what = What::Changed(changed);
-                    log.rows.push(Change { table: log.table, slot, generation, what, row });
-                }
+            if info.frame != log.frame {
+                let cells = &mut cells[row as usize * *stride..][..*stride];
+                let past = &mut past[row as usize * count..][..count];
+                log.move_on(motion, info, row, cells, past);
             }
-            info.active = moved != 0;
+            // What came into its scope stands still, and so does what is gone.
+            info.active = info.moves && info.state == RowState::Here;
             active[kept] = row;
             kept += usize::from(info.active);
         }
@@ -252,9 +230,9 @@ impl TableRows {
             scope,
             state: RowState::Fresh,
             active: false,
-            written: 0,
-            frame: 0,
+            moves: false,
             change: 0,
+            frame: 0,
         };
         let row = match self.free.pop() {
             Some(row) => {
@@ -288,6 +266,20 @@ impl TableRows {
     }
 }
 
+/// [`TableRows::move_all_on`], to be called with the motion of a table.
+struct MoveOn<'a, 'b> {
+    rows: &'a mut TableRows,
+    log: &'a mut ChangeLog<'b>,
+}
+
+impl WithMotion for MoveOn<'_, '_> {
+    type Output = ();
+
+    fn with(self, motion: impl Motion) {
+        self.rows.move_all_on(motion, self.log);
+    }
+}
+
 /// The row of a slot.
 #[inline(always)]
 fn find(pages: &[Option<Box<[u32; PAGE]>>], slot: u32) -> Option<u32> {
@@ -301,7 +293,7 @@ pub(super) struct ChangeLog<'a> {
     pub(super) rows: &'a mut Vec<Change>,
     pub(super) table: usize,
     /// The number of the frame, from 1.
-    pub(super) frame: u32,
+    pub(super) frame: u64,
 }
 
 impl ChangeLog<'_> {
@@ -311,12 +303,37 @@ impl ChangeLog<'_> {
             && let Some(change) = self.rows.get_mut(info.change as usize)
             && (change.table, change.row) == (self.table, row)
         {
-            change.what = what;
+            (change.what, change.scope) = (what, info.scope);
             return;
         }
-        (info.frame, info.change) = (self.frame, self.rows.len() as u32);
-        let RowInfo { slot, generation, .. } = *info;
-        self.rows.push(Change { table: self.table, slot, generation, what, row });
+        info.frame = self.frame;
+        self.push(info, row, what);
+    }
+
+    /// Moves a row on that the frame has nothing for.
+    #[inline(always)]
+    fn move_on(
+        &mut self,
+        motion: impl Motion,
+        info: &mut RowInfo,
+        row: u32,
+        cells: &mut [i64],
+        past: &mut [i64],
+    ) {
+        motion.step(cells, past);
+        let moved = motion.moved(0, cells, past);
+        (info.frame, info.moves) = (self.frame, moved != 0);
+        if moved != 0 {
+            self.push(info, row, What::Changed(moved));
+        }
+    }
+
+    /// Says it of a row that is not in the list yet.
+    #[inline(always)]
+    fn push(&mut self, info: &mut RowInfo, row: u32, what: What) {
+        info.change = self.rows.len() as u32;
+        let RowInfo { slot, generation, scope, .. } = *info;
+        self.rows.push(Change { table: self.table, slot, generation, scope, what, row });
     }
 }
 
@@ -327,8 +344,9 @@ pub(super) struct Target<'a> {
     pub(super) heap: &'a mut Heap,
     pub(super) scope: Scope,
     pub(super) changes: &'a mut Vec<Change>,
-    pub(super) frame: u32,
-    /// The row of the last spawn or update.
+    pub(super) frame: u64,
+    pub(super) pace: Pace,
+    /// The row of the last spawn.
     pub(super) row: u32,
 }
 
@@ -420,65 +438,134 @@ impl Rows for Target<'_> {
         ChangeLog { rows: self.changes, table, frame: self.frame }.set(info, self.row, what);
     }
 
-    type Updates<'b>
-        = RowUpdates<'b>
-    where
-        Self: 'b;
-
-    fn updates(&mut self, table: usize) -> RowUpdates<'_> {
-        let TableRows { stride, pages, infos, cells, active, .. } = &mut self.tables[table];
-        RowUpdates {
-            stride: *stride,
-            pages,
-            infos,
-            cells,
-            active,
-            heap: self.heap,
-            scope: self.scope,
-            row: usize::MAX,
-        }
+    fn updates(&mut self, table: usize, read: impl ReadUpdates) -> Result<(), Error> {
+        let layout = &self.layout.tables[table];
+        motion::choose(layout, self.pace, UpdateRows { target: self, table, read })
     }
 }
 
-/// The rows of one table, as the updates of a chunk see them.
-pub(super) struct RowUpdates<'a> {
+/// [`Rows::updates`], to be called with the motion of the table.
+struct UpdateRows<'a, 'b, R> {
+    target: &'a mut Target<'b>,
+    table: usize,
+    read: R,
+}
+
+impl<R: ReadUpdates> WithMotion for UpdateRows<'_, '_, R> {
+    type Output = Result<(), Error>;
+
+    #[inline(always)]
+    fn with(self, motion: impl Motion) -> Result<(), Error> {
+        let UpdateRows { target, table, read } = self;
+        let TableRows { stride, pages, infos, cells, past, active, moving, .. } =
+            &mut target.tables[table];
+        read.read(RowUpdates {
+            stride: *stride,
+            still: !target.layout.tables[table].motion,
+            motion,
+            pages,
+            infos,
+            cells,
+            past,
+            active,
+            moving,
+            heap: target.heap,
+            scope: target.scope,
+            log: ChangeLog { rows: target.changes, table, frame: target.frame },
+            row: usize::MAX,
+        })
+    }
+}
+
+/// The rows of one table, as the updates of a chunk see them. A row is taken from the
+/// tick before to the frame's when it is asked for, and compared when it is complete:
+/// it is in the cache then. There is no second time, as it is in one scope.
+struct RowUpdates<'a, M> {
     stride: usize,
+    /// The leaves that are no motion, as a mask.
+    still: u64,
+    motion: M,
     pages: &'a [Option<Box<[u32; PAGE]>>],
     infos: &'a mut [RowInfo],
     cells: &'a mut [i64],
+    past: &'a mut [i64],
     active: &'a mut Vec<u32>,
+    moving: &'a mut u32,
     heap: &'a mut Heap,
     scope: Scope,
+    log: ChangeLog<'a>,
     /// The row of the last update; before the first, the one before all.
     row: usize,
 }
 
-impl Updates for RowUpdates<'_> {
+impl<M: Motion> Updates for RowUpdates<'_, M> {
     #[inline(always)]
-    fn update(&mut self, slot: u32) -> Result<(&mut [i64], &mut Heap), Error> {
+    fn update(
+        &mut self,
+        slot: u32,
+        mask: u64,
+        read: impl FnOnce(&mut [i64], &mut Heap) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let scope = self.scope;
         let there = |info: &RowInfo| {
             info.slot == slot && info.scope == scope && info.state == RowState::Here
         };
         // Mostly it is the next one. A slot has one row at most that is here.
-        self.row = self.row.wrapping_add(1);
-        if !self.infos.get(self.row).is_some_and(there) {
-            let row = find(self.pages, slot).ok_or(Error::NoSuchRow)?;
-            self.row = row as usize;
-            if !there(&self.infos[self.row]) {
-                return Err(Error::NoSuchRow);
+        let mut row = self.row.wrapping_add(1);
+        let info = match self.infos.get_mut(row) {
+            Some(info) if there(info) => info,
+            _ => {
+                let next = row;
+                row = find(self.pages, slot).ok_or(Error::NoSuchRow)? as usize;
+                self.pass_over(next, row, slot);
+                let info = &mut self.infos[row];
+                if !there(info) {
+                    return Err(Error::NoSuchRow);
+                }
+                info
             }
+        };
+        self.row = row;
+        let count = self.motion.count();
+        let cells = &mut self.cells[row * self.stride..][..self.stride];
+        let past = &mut self.past[row * count..][..count];
+        self.motion.step(cells, past);
+        read(cells, self.heap)?;
+        let moved = self.motion.moved(mask, cells, past);
+        (info.frame, info.moves) = (self.log.frame, moved != 0);
+        *self.moving += u32::from(moved != 0);
+        if moved != 0 && !info.active {
+            info.active = true;
+            self.active.push(row as u32);
         }
-        Ok((&mut self.cells[self.row * self.stride..][..self.stride], self.heap))
+        let changed = mask & self.still | moved;
+        if changed != 0 {
+            self.log.push(info, row as u32, What::Changed(changed));
+        }
+        Ok(())
     }
 
+    fn end(mut self) {
+        self.pass_over(self.row.wrapping_add(1), self.infos.len(), SLOTS_MAX);
+    }
+}
+
+impl<M: Motion> RowUpdates<'_, M> {
+    /// Moves on the rows from `next` to `end` that the section has nothing for, as their
+    /// slots are below `slot`. They are at hand now; if there are many, or not in the
+    /// order of their slots, it is done at the end of the frame.
     #[inline(always)]
-    fn updated(&mut self, _slot: u32, mask: u64) {
-        let info = &mut self.infos[self.row];
-        info.written |= mask;
-        if !info.active {
-            info.active = true;
-            self.active.push(self.row as u32);
+    fn pass_over(&mut self, next: usize, end: usize, slot: u32) {
+        let count = self.motion.count();
+        for row in next..end.min(next.saturating_add(PASSED_MAX)) {
+            let info = &mut self.infos[row];
+            let here = info.state == RowState::Here && info.scope == self.scope;
+            if here && info.active && info.slot < slot && info.frame != self.log.frame {
+                let cells = &mut self.cells[row * self.stride..][..self.stride];
+                let past = &mut self.past[row * count..][..count];
+                self.log.move_on(self.motion, info, row as u32, cells, past);
+                *self.moving += u32::from(info.moves);
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use super::{Change, Mirror, Mismatch, What};
 use crate::heap::Heap;
 use crate::schema::layout::{Layout, cells_of};
 use crate::schema::{Kind, Schema};
-use crate::table::World;
+use crate::table::{AnyTable, World};
 
 /// A world of compiled types that follows a mirror.
 ///
@@ -16,9 +16,6 @@ pub struct Typed<W> {
     world: W,
     /// For each of the server's tables, what to do with its rows.
     tables: Vec<Option<Counterpart>>,
-    /// Texts of the row under conversion.
-    heap: Heap,
-    cells: Vec<i64>,
 }
 
 /// A client's table that follows one of the server's.
@@ -61,7 +58,7 @@ impl<W: World> Typed<W> {
             });
             tables[other] = Some(Counterpart { table: index, conversion });
         }
-        Ok(Typed { world: W::default(), tables, heap: Heap::default(), cells: Vec::new() })
+        Ok(Typed { world: W::default(), tables })
     }
 
     /// The entities, as of the last frame.
@@ -71,37 +68,23 @@ impl<W: World> Typed<W> {
 
     /// Follows the last frame of `mirror`: to be called once after each.
     pub fn follow(&mut self, mirror: &Mirror) {
-        for changes in mirror.changes().rows.chunk_by(|a, b| a.table == b.table) {
-            let index = changes[0].table;
-            let Some(Counterpart { table, conversion }) = &self.tables[index] else { continue };
-            let table = self.world.table_mut(*table);
-            let (rows, heap) = (mirror.plain_rows(index), mirror.heap());
-            for change in changes {
-                let (scope, cells) = rows.plain(change);
-                match (change.what, conversion) {
-                    (What::Changed(mask), None) => {
-                        table.reload(change.slot, scope, mask, cells, heap);
-                    }
-                    (What::Removed(_), _) => table.evict(change.slot),
-                    (What::Added, None) => {
-                        table.adopt(change.slot, change.generation, scope, cells, heap);
-                    }
-                    (what, Some(conversion)) => {
-                        self.cells.clear();
-                        self.cells.resize(cells_of(&conversion.client), 0);
-                        self.heap = Heap::default();
-                        let value = mirror.changed_row(change).value();
-                        value.to_cells(&conversion.client, &mut self.cells, &mut self.heap);
-                        let (cells, heap) = (self.cells.as_slice(), &self.heap);
-                        if let What::Changed(mask) = what {
-                            let own = conversion.own_leaves(mask);
-                            table.reload(change.slot, scope, own, cells, heap);
-                        } else {
-                            table.adopt(change.slot, change.generation, scope, cells, heap);
-                        }
-                    }
+        let mut changes = mirror.changes().rows.as_slice();
+        while let [change, rest @ ..] = changes {
+            match &self.tables[change.table] {
+                Some(Counterpart { table, conversion: None }) => {
+                    let table = self.world.table_mut(*table);
+                    let cells = mirror.cells(change.table);
+                    let followed = table.follow(changes, cells, mirror.heap());
+                    changes = &changes[followed..];
+                    continue;
                 }
+                Some(Counterpart { table, conversion: Some(conversion) }) => {
+                    let table = self.world.table_mut(*table);
+                    conversion.follow(table, mirror, change);
+                }
+                None => {}
             }
+            changes = rest;
         }
     }
 
@@ -124,6 +107,21 @@ impl<W: World> Typed<W> {
 }
 
 impl Conversion {
+    /// Follows a change.
+    fn follow(&self, table: &mut dyn AnyTable, mirror: &Mirror, change: &Change) {
+        let Change { slot, generation, scope, what, .. } = *change;
+        if let What::Removed(_) = what {
+            return table.evict(slot);
+        }
+        let (mut cells, mut heap) = (vec![0; cells_of(&self.client)], Heap::default());
+        mirror.changed_row(change).value().to_cells(&self.client, &mut cells, &mut heap);
+        if let What::Changed(mask) = what {
+            table.reload(slot, scope, self.own_leaves(mask), &cells, &heap);
+        } else {
+            table.adopt(slot, generation, scope, &cells, &heap);
+        }
+    }
+
     /// A mask of the server's leaves as one of the client's.
     fn own_leaves(&self, mask: u64) -> u64 {
         let leaves = self.leaves.iter().enumerate();

@@ -1,0 +1,156 @@
+//! How rows come from the tick before to a frame's own, before it changes them.
+//!
+//! Most entities have two or three motion leaves side by side: a position, and a
+//! heading. For these the loops over rows are compiled with the number known; for all
+//! others there is one that takes any.
+
+use crate::schema::layout::{Motion as Leaf, TableLayout};
+
+/// What a frame does to rows that it has nothing for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Pace {
+    /// Motion stops where it is.
+    Still,
+    /// Motion goes on along straight lines: `apart` ticks lie between the last two
+    /// frames, and this one is `ahead` ticks after them.
+    Line { apart: u32, ahead: u32 },
+}
+
+/// The motion leaves of a table, at some pace.
+pub(super) trait Motion: Copy {
+    /// How many there are.
+    fn count(self) -> usize;
+    /// Takes a row one frame further.
+    fn step(self, cells: &mut [i64], past: &mut [i64]);
+    /// The mask of the leaves that are not where they were, in a row of which the frame
+    /// wrote `written`.
+    fn moved(self, written: u64, cells: &[i64], past: &[i64]) -> u64;
+}
+
+/// What is to be done with the motion of a table.
+pub(super) trait WithMotion {
+    type Output;
+    fn with(self, motion: impl Motion) -> Self::Output;
+}
+
+/// Does it with what suits the table best.
+#[inline(always)]
+pub(super) fn choose<W: WithMotion>(layout: &TableLayout, pace: Pace, what: W) -> W::Output {
+    let leaves = layout.motions.as_slice();
+    if let Ok(leaves) = leaves.try_into() {
+        return in_a_row::<2, W>(leaves, layout, pace, what);
+    }
+    if let Ok(leaves) = leaves.try_into() {
+        return in_a_row::<3, W>(leaves, layout, pace, what);
+    }
+    what.with(Any { leaves, mask: layout.motion, pace })
+}
+
+#[inline(always)]
+fn in_a_row<const N: usize, W: WithMotion>(
+    leaves: &[Leaf; N],
+    layout: &TableLayout,
+    pace: Pace,
+    what: W,
+) -> W::Output {
+    let first = leaves[0];
+    let mut places = leaves.iter().enumerate();
+    if !places.all(|(i, leaf)| (leaf.at, leaf.bit) == (first.at + i, first.bit + i as u32)) {
+        return what.with(Any { leaves, mask: layout.motion, pace });
+    }
+    match pace {
+        Pace::Still => what.with(Still::<N> { first: first.at, mask: layout.motion }),
+        Pace::Line { apart, ahead } if apart == ahead => what.with(Onward { leaves, first }),
+        Pace::Line { .. } => what.with(Any { leaves, mask: layout.motion, pace }),
+    }
+}
+
+/// Any leaves at any pace.
+#[derive(Clone, Copy)]
+struct Any<'a> {
+    leaves: &'a [Leaf],
+    mask: u64,
+    pace: Pace,
+}
+
+impl Motion for Any<'_> {
+    fn count(self) -> usize {
+        self.leaves.len()
+    }
+
+    #[inline(never)]
+    fn step(self, cells: &mut [i64], past: &mut [i64]) {
+        for (leaf, past) in self.leaves.iter().zip(past) {
+            let cell = &mut cells[leaf.at];
+            let next = match self.pace {
+                Pace::Still => *cell,
+                Pace::Line { apart, ahead } => leaf.scalar.extrapolate(*past, *cell, apart, ahead),
+            };
+            (*past, *cell) = (*cell, next);
+        }
+    }
+
+    #[inline(never)]
+    fn moved(self, written: u64, cells: &[i64], past: &[i64]) -> u64 {
+        if let Pace::Still = self.pace {
+            return written & self.mask;
+        }
+        let pairs = self.leaves.iter().zip(past);
+        pairs.fold(0, |mask, (leaf, &past)| mask | u64::from(cells[leaf.at] != past) << leaf.bit)
+    }
+}
+
+/// `N` leaves from the cell `first` on, that stop.
+#[derive(Clone, Copy)]
+struct Still<const N: usize> {
+    first: usize,
+    mask: u64,
+}
+
+impl<const N: usize> Motion for Still<N> {
+    #[inline(always)]
+    fn count(self) -> usize {
+        N
+    }
+
+    #[inline(always)]
+    fn step(self, cells: &mut [i64], past: &mut [i64]) {
+        past[..N].copy_from_slice(&cells[self.first..self.first + N]);
+    }
+
+    #[inline(always)]
+    fn moved(self, written: u64, _cells: &[i64], _past: &[i64]) -> u64 {
+        written & self.mask
+    }
+}
+
+/// `N` leaves side by side, that go on as they went.
+#[derive(Clone, Copy)]
+struct Onward<'a, const N: usize> {
+    leaves: &'a [Leaf; N],
+    first: Leaf,
+}
+
+impl<const N: usize> Motion for Onward<'_, N> {
+    #[inline(always)]
+    fn count(self) -> usize {
+        N
+    }
+
+    #[inline(always)]
+    fn step(self, cells: &mut [i64], past: &mut [i64]) {
+        let (cells, past) = (&mut cells[self.first.at..self.first.at + N], &mut past[..N]);
+        for ((leaf, past), cell) in self.leaves.iter().zip(past).zip(cells) {
+            let next = leaf.scalar.go_on(*past, *cell);
+            (*past, *cell) = (*cell, next);
+        }
+    }
+
+    #[inline(always)]
+    fn moved(self, _written: u64, cells: &[i64], past: &[i64]) -> u64 {
+        let cells = &cells[self.first.at..self.first.at + N];
+        let pairs = cells.iter().zip(&past[..N]).enumerate();
+        pairs.fold(0, |mask, (i, (cell, past))| mask | u64::from(cell != past) << i)
+            << self.first.bit
+    }
+}
