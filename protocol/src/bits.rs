@@ -334,7 +334,9 @@ impl<'a> BitReader<'a> {
     /// Loads until at least 56 bits count; zeros past the end.
     #[inline(always)]
     pub(crate) fn refill(&mut self) {
-        let place = self.bytes.get(self.next..self.next + 8);
+        // No place in memory has the highest bit; without it, the sum cannot overflow.
+        let next = self.next & (usize::MAX >> 1);
+        let place = self.bytes.get(next..next + 8);
         if let Some(raw) = place.and_then(|place| place.first_chunk()) {
             self.loaded.word |= u64::from_le_bytes(*raw) << self.loaded.have;
             let loaded = (63 - self.loaded.have) >> 3;
@@ -564,6 +566,34 @@ mod tests {
                     assert_eq!(r.take(4), 0b1011);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn short_codes_are_what_the_code_says() {
+        for order in 0..SHORT_ORDERS {
+            let mean = Mean(8 << order);
+            assert_eq!(mean.order(), order);
+            for byte in 0..=255u8 {
+                let bytes = [byte, 0x55, 0xAA, 0, 0, 0, 0, 0];
+                let mut r = BitReader::new(&bytes);
+                r.refill();
+                let (mut general, loaded) = (r, r.loaded);
+                let value = general.golomb(order, 32);
+                let long = general.at() > PEEKED as usize;
+                let Some(short) = loaded.short(mean) else {
+                    assert!(long, "{byte:08b} of order {order} is short");
+                    continue;
+                };
+                r.loaded.take(short);
+                assert_eq!((r.at(), Some(short.value())), (general.at(), value));
+                let zigzag = short.value() as i64 + 1;
+                let difference = if zigzag % 2 == 0 { zigzag / 2 } else { -(zigzag + 1) / 2 };
+                assert_eq!(short.difference(), difference);
+            }
+        }
+        for mean in [Mean::LARGE, Mean(u32::MAX)] {
+            assert!(Loaded { word: 1, have: 56 }.short(mean).is_none());
         }
     }
 

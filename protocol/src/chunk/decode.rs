@@ -4,13 +4,14 @@
 //! limits before it is used, and a loop ends at the latest when the bits do.
 //! After an error the rows are in between two states and must be given up.
 
+use super::updates::{Live, UpdateSection};
 use super::{
-    COUNT_ORDER, GENERATION_ORDER, GOLOMB_ESCAPE, GROUP, LENGTH_ORDER, Means, REPEAT_BITS,
-    SLOT_BITS, TEXT_ORDER, escape,
+    COUNT_ORDER, GENERATION_ORDER, GOLOMB_ESCAPE, GROUP, LENGTH_ORDER, REPEAT_BITS, SLOT_BITS,
+    TEXT_ORDER, escape,
 };
-use crate::bits::{BitReader, Loaded, Mean};
+use crate::bits::{BitReader, Mean};
 use crate::heap::Heap;
-use crate::limits::{LEAVES_MAX, MIRROR_BYTES_MAX, SLOTS_MAX, TEXT_WINDOW};
+use crate::limits::{MIRROR_BYTES_MAX, SLOTS_MAX, TEXT_WINDOW};
 use crate::schema::layout::{Code, Layout, Node, Record, Scalar, TableLayout};
 use crate::value::ref_cell;
 
@@ -106,7 +107,7 @@ pub trait Updates {
 /// Reads chunks, and keeps its memory in between.
 #[derive(Debug, Default)]
 pub struct Decoder {
-    live: Live,
+    pub(super) live: Live,
     texts: Texts,
 }
 
@@ -153,7 +154,7 @@ impl Decoder {
 
 /// A number that no escape can follow.
 #[inline(always)]
-fn number(r: &mut BitReader<'_>, order: u32) -> Result<u64, Error> {
+pub(super) fn number(r: &mut BitReader<'_>, order: u32) -> Result<u64, Error> {
     r.golomb(order, GOLOMB_ESCAPE).ok_or_else(|| {
         // Zeros past the end look like an escape.
         if r.left() == 0 { Error::Truncated } else { Error::TooLarge }
@@ -161,18 +162,18 @@ fn number(r: &mut BitReader<'_>, order: u32) -> Result<u64, Error> {
 }
 
 /// The sections of one table.
-struct Section<'a, 'b> {
-    decoder: &'a mut Decoder,
-    r: &'a mut BitReader<'b>,
-    layout: &'a TableLayout,
+pub(super) struct Section<'a, 'b> {
+    pub(super) decoder: &'a mut Decoder,
+    pub(super) r: &'a mut BitReader<'b>,
+    pub(super) layout: &'a TableLayout,
     table: usize,
 }
 
 /// The slots of a section, which ascend.
-struct Slots {
-    left: u64,
-    next: u64,
-    gap: Mean,
+pub(super) struct Slots {
+    pub(super) left: u64,
+    pub(super) next: u64,
+    pub(super) gap: Mean,
 }
 
 impl Slots {
@@ -187,7 +188,7 @@ impl Slots {
 
     /// The next slot. Past the end of the bits there is none, as no code is all zeros.
     #[inline(always)]
-    fn next(&mut self, r: &mut BitReader<'_>) -> Result<Option<u32>, Error> {
+    pub(super) fn next(&mut self, r: &mut BitReader<'_>) -> Result<Option<u32>, Error> {
         if self.left == 0 {
             return Ok(None);
         }
@@ -223,58 +224,6 @@ fn long_number(mut r: BitReader<'_>, order: u32) -> (BitReader<'_>, Result<u64, 
     let value = number(&mut r, order);
     r.refill();
     (r, value)
-}
-
-/// What the leaves of a row are decoded with, within one section.
-#[derive(Debug)]
-struct Live {
-    /// For each bit of a mask, what short codes of it need.
-    leaves: [LiveLeaf; LEAVES_MAX],
-    /// The means of all others.
-    means: Means,
-}
-
-/// A leaf as short codes see it. Two are one cache line.
-#[derive(Clone, Copy, Debug)]
-struct LiveLeaf {
-    /// The smallest cell.
-    lowest: i64,
-    /// The largest minus the smallest.
-    span: u64,
-    /// Its cell in the row.
-    at: u32,
-    /// Its running mean; [`Mean::LARGE`] if it has no short codes.
-    mean: Mean,
-}
-
-impl Default for Live {
-    fn default() -> Self {
-        let leaf = LiveLeaf { lowest: 0, span: 0, at: 0, mean: Mean::LARGE };
-        Live { leaves: [leaf; LEAVES_MAX], means: Means::default() }
-    }
-}
-
-impl Live {
-    /// Starts a section of a table.
-    fn start(&mut self, layout: &TableLayout, means: &[Mean]) {
-        self.means.start(means);
-        for ((live, leaf), mean) in
-            self.leaves.iter_mut().zip(&layout.record.leaves).zip(&self.means.own)
-        {
-            live.mean = Mean::LARGE;
-            if let Node::Scalar(Scalar { lowest, span, near: 1.., .. }) = leaf.node {
-                *live = LiveLeaf { lowest, span, at: leaf.at as u32, mean: *mean };
-            }
-        }
-    }
-
-    /// The mean of a scalar that has one.
-    fn mean(&mut self, scalar: &Scalar) -> &mut Mean {
-        match self.leaves.get_mut(scalar.mean as usize) {
-            Some(live) if scalar.near > 0 => &mut live.mean,
-            _ => self.means.of(scalar),
-        }
-    }
 }
 
 impl<'b> Section<'_, 'b> {
@@ -333,113 +282,9 @@ impl<'b> Section<'_, 'b> {
     }
 }
 
-/// A section of updates, of which the number of records is read.
-struct UpdateSection<'a, 'b, 'c> {
-    section: &'a mut Section<'b, 'c>,
-    slots: Slots,
-}
-
-impl ReadUpdates for UpdateSection<'_, '_, '_> {
-    #[inline(always)]
-    fn read(self, rows: impl Updates) -> Result<(), Error> {
-        let Section { decoder, r, layout, .. } = self.section;
-        updates(r, self.slots, layout, decoder, rows)
-    }
-}
-
-/// Reads the records of a section of updates. On its own, so that its variables
-/// have the registers for themselves.
-#[inline(never)]
-fn updates(
-    reader: &mut BitReader<'_>,
-    slots: Slots,
-    layout: &TableLayout,
-    decoder: &mut Decoder,
-    rows: impl Updates,
-) -> Result<(), Error> {
-    // Copies can live in registers.
-    let (mut r, mut slots, mut rows) = (*reader, slots, rows);
-    let leaves = layout.record.leaves.len() as u32;
-    let mut mask = 0;
-    while let Some(slot) = slots.next(&mut r)? {
-        mask = next_mask(&mut r, mask, leaves);
-        rows.update(slot, mask, |cells, heap| {
-            let mut left = mask;
-            loop {
-                let packed = short_leaves(*r.loaded(), left, &mut decoder.live.leaves, cells);
-                let (loaded, index) = Loaded::unpack(packed);
-                *r.loaded() = loaded;
-                if index >= LEAVES_MAX as u64 {
-                    return Ok(());
-                }
-                left &= u64::MAX << index;
-                if r.loaded().is_low() {
-                    r.refill();
-                    continue;
-                }
-                let leaf = &layout.record.leaves[index as usize];
-                let cells = &mut cells[leaf.at..leaf.at + leaf.cells];
-                let (rest, done) = long_leaf(r, decoder, &leaf.node, cells, heap);
-                done?;
-                r = rest;
-                left &= left - 1;
-            }
-        })?;
-    }
-    rows.end();
-    *reader = r;
-    Ok(())
-}
-
-/// Reads leaves as long as they are short codes of differences that stay in the range.
-/// Beside the bits, gives the first leaf that is not, or for which too few bits are
-/// loaded; if there is none, a number that no leaf has.
-///
-/// Nearly all leaves come through here. There is one way out and nothing to be called,
-/// so that everything is in registers, also what goes in and comes out.
-#[inline(never)]
-fn short_leaves(
-    mut loaded: Loaded,
-    mut left: u64,
-    leaves: &mut [LiveLeaf; LEAVES_MAX],
-    cells: &mut [i64],
-) -> (u64, u64) {
-    while left != 0 {
-        let LiveLeaf { lowest, span, at, ref mut mean } =
-            leaves[left.trailing_zeros() as usize % LEAVES_MAX];
-        let Some(short) = loaded.short(*mean) else { break };
-        let Some(cell) = cells.get_mut(at as usize) else { break };
-        let moved = cell.wrapping_add(short.difference());
-        if loaded.is_low() || moved.wrapping_sub(lowest) as u64 > span {
-            break;
-        }
-        *cell = moved;
-        mean.count_small(short.value());
-        loaded.take(short);
-        left &= left - 1;
-    }
-    loaded.pack(u64::from(left.trailing_zeros()))
-}
-
-/// A leaf that is anything else. The reader goes by value, and so it does not have to
-/// be in memory before.
-#[inline(never)]
-fn long_leaf<'b>(
-    r: BitReader<'b>,
-    decoder: &mut Decoder,
-    node: &Node,
-    cells: &mut [i64],
-    heap: &mut Heap,
-) -> (BitReader<'b>, Result<(), Error>) {
-    let mut row = RowDecoder::new(decoder, r, heap);
-    let done = row.node(node, cells, false);
-    row.r.refill();
-    (row.r, done)
-}
-
 /// The mask of the next record, which is loaded if it is of one group.
 #[inline(always)]
-fn next_mask(r: &mut BitReader<'_>, before: u64, leaves: u32) -> u64 {
+pub(super) fn next_mask(r: &mut BitReader<'_>, before: u64, leaves: u32) -> u64 {
     if leaves <= GROUP {
         // No branch, as the one is as likely as the other.
         let bits = r.loaded().bits();
@@ -456,7 +301,7 @@ fn next_mask(r: &mut BitReader<'_>, before: u64, leaves: u32) -> u64 {
     mask
 }
 
-fn read_mask(r: &mut BitReader<'_>, leaves: u32) -> u64 {
+pub(super) fn read_mask(r: &mut BitReader<'_>, leaves: u32) -> u64 {
     if leaves <= GROUP {
         return r.take(leaves);
     }
@@ -495,20 +340,20 @@ impl Texts {
 }
 
 /// Reads values of one row.
-struct RowDecoder<'a, 'b> {
-    r: BitReader<'b>,
+pub(super) struct RowDecoder<'a, 'b> {
+    pub(super) r: BitReader<'b>,
     live: &'a mut Live,
     texts: &'a mut Texts,
     heap: &'a mut Heap,
 }
 
 impl<'a, 'b> RowDecoder<'a, 'b> {
-    fn new(decoder: &'a mut Decoder, r: BitReader<'b>, heap: &'a mut Heap) -> Self {
+    pub(super) fn new(decoder: &'a mut Decoder, r: BitReader<'b>, heap: &'a mut Heap) -> Self {
         RowDecoder { r, live: &mut decoder.live, texts: &mut decoder.texts, heap }
     }
 
     /// The leaves of `mask`; `fresh` says that all cells are zero because it is new.
-    fn leaves(
+    pub(super) fn leaves(
         &mut self,
         record: &Record,
         mask: u64,
@@ -525,7 +370,12 @@ impl<'a, 'b> RowDecoder<'a, 'b> {
 
     /// A value whose cells hold its base; `fresh` says that they are all zero
     /// because it is new.
-    fn node(&mut self, node: &Node, cells: &mut [i64], fresh: bool) -> Result<(), Error> {
+    pub(super) fn node(
+        &mut self,
+        node: &Node,
+        cells: &mut [i64],
+        fresh: bool,
+    ) -> Result<(), Error> {
         match node {
             Node::Scalar(code) => {
                 cells[0] = scalar(&mut self.r, self.live, code, cells[0], fresh)?;

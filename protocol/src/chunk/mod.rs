@@ -25,6 +25,7 @@
 mod decode;
 mod encode;
 pub(crate) mod near;
+mod updates;
 
 use crate::bits::Mean;
 use crate::limits::LEAVES_MAX;

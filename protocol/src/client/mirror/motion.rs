@@ -154,3 +154,84 @@ impl<const N: usize> Motion for Onward<'_, N> {
             << self.first.bit
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::layout::Layout;
+    use crate::schema::{Field, FloatRepr, Kind, Schema, TableSchema};
+    use proptest::prelude::*;
+
+    /// A table of `count` motion leaves with another one before them, and perhaps one
+    /// among them: lines and rings in turn.
+    fn layout(count: usize, apart: bool) -> Layout {
+        let mut fields = vec![Field { name: "before".into(), kind: Kind::Bool }];
+        for i in 0..count {
+            let ring = i % 2 == 0;
+            let (repr, min, max) = (FloatRepr::F32, -8.0, 8.0);
+            let kind = Kind::Quantised { repr, min, max, step: 0.25, ring, motion: true };
+            fields.push(Field { name: format!("leaf{i}"), kind });
+            if apart && i == 0 {
+                fields.push(Field { name: "among".into(), kind: Kind::Bool });
+            }
+        }
+        let tables = vec![TableSchema { name: "rows".into(), entity: "Row".into(), fields }];
+        let none = Kind::default;
+        let schema = Schema::new(tables, none(), none(), none(), none());
+        Layout::new(&schema.expect("within the limits"))
+    }
+
+    /// What became of a row: its cells, its past, and the mask.
+    type Outcome = (Vec<i64>, Vec<i64>, u64);
+
+    /// Steps a row, changes a cell, and asks what moved.
+    struct Row {
+        cells: Vec<i64>,
+        past: Vec<i64>,
+        written: Option<(usize, i64)>,
+    }
+
+    impl WithMotion for Row {
+        type Output = Outcome;
+
+        fn with(self, motion: impl Motion) -> Outcome {
+            let Row { mut cells, mut past, written } = self;
+            assert_eq!(motion.count(), past.len());
+            motion.step(&mut cells, &mut past);
+            let mut mask = 0;
+            if let Some((leaf, cell)) = written {
+                (cells[leaf], mask) = (cell, 1 << leaf);
+            }
+            let moved = motion.moved(mask, &cells, &past);
+            (cells, past, moved)
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_loops_for_some_do_what_the_one_for_any_does(
+            count in 0usize..=4,
+            apart in any::<bool>(),
+            cells in prop::collection::vec(-32i64..=31, 4),
+            past in prop::collection::vec(-32i64..=31, 4),
+            written in prop::option::of((0usize..4, -32i64..=31)),
+            pace in prop_oneof![
+                Just(Pace::Still),
+                (1u32..4, 1u32..4).prop_map(|(apart, ahead)| Pace::Line { apart, ahead }),
+            ],
+        ) {
+            let layout = &layout(count, apart).tables[0];
+            let row = || {
+                let mut row = vec![0; layout.cells];
+                for (leaf, cell) in layout.motions.iter().zip(&cells) {
+                    row[leaf.at] = *cell;
+                }
+                let written = written.filter(|&(leaf, _)| leaf < count);
+                let written = written.map(|(leaf, cell)| (layout.motions[leaf].at, cell));
+                Row { cells: row, past: past[..count].to_vec(), written }
+            };
+            let any = Any { leaves: &layout.motions, mask: layout.motion, pace };
+            prop_assert_eq!(choose(layout, pace, row()), row().with(any));
+        }
+    }
+}

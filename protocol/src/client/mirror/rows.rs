@@ -64,6 +64,14 @@ pub(super) struct RowInfo {
     frame: u64,
 }
 
+impl RowInfo {
+    /// Whether an update of a slot in a scope is for this row.
+    #[inline(always)]
+    fn takes(&self, slot: u32, scope: Scope) -> bool {
+        self.slot == slot && self.scope == scope && self.state == RowState::Here
+    }
+}
+
 /// Where a row is in the life of a frame.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum RowState {
@@ -506,26 +514,13 @@ impl<M: Motion> Updates for RowUpdates<'_, M> {
         mask: u64,
         read: impl FnOnce(&mut [i64], &mut Heap) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let scope = self.scope;
-        let there = |info: &RowInfo| {
-            info.slot == slot && info.scope == scope && info.state == RowState::Here
-        };
         // Mostly it is the next one. A slot has one row at most that is here.
         let mut row = self.row.wrapping_add(1);
-        let info = match self.infos.get_mut(row) {
-            Some(info) if there(info) => info,
-            _ => {
-                let next = row;
-                row = find(self.pages, slot).ok_or(Error::NoSuchRow)? as usize;
-                self.pass_over(next, row, slot);
-                let info = &mut self.infos[row];
-                if !there(info) {
-                    return Err(Error::NoSuchRow);
-                }
-                info
-            }
-        };
+        if !self.infos.get(row).is_some_and(|info| info.takes(slot, self.scope)) {
+            row = self.seek(slot)?;
+        }
         self.row = row;
+        let info = &mut self.infos[row];
         let count = self.motion.count();
         let cells = &mut self.cells[row * self.stride..][..self.stride];
         let past = &mut self.past[row * count..][..count];
@@ -551,10 +546,21 @@ impl<M: Motion> Updates for RowUpdates<'_, M> {
 }
 
 impl<M: Motion> RowUpdates<'_, M> {
+    /// The row of a slot that is not the next one. On its own, so that what most rows
+    /// need has the registers.
+    #[inline(never)]
+    fn seek(&mut self, slot: u32) -> Result<usize, Error> {
+        let row = find(self.pages, slot).ok_or(Error::NoSuchRow)? as usize;
+        if !self.infos[row].takes(slot, self.scope) {
+            return Err(Error::NoSuchRow);
+        }
+        self.pass_over(self.row.wrapping_add(1), row, slot);
+        Ok(row)
+    }
+
     /// Moves on the rows from `next` to `end` that the section has nothing for, as their
     /// slots are below `slot`. They are at hand now; if there are many, or not in the
     /// order of their slots, it is done at the end of the frame.
-    #[inline(always)]
     fn pass_over(&mut self, next: usize, end: usize, slot: u32) {
         let count = self.motion.count();
         for row in next..end.min(next.saturating_add(PASSED_MAX)) {
