@@ -58,24 +58,33 @@ impl Grid {
 
     /// The cell nearest to `value`: halves go up, what is outside goes to the
     /// edge or around the ring, NaN to the origin.
-    #[inline]
+    #[inline(always)]
     pub fn cell(&self, value: f64) -> i64 {
         let index = (value - self.min) / self.step + 0.5;
         if index >= 0.0 && index < self.count as f64 {
             return index as i64 - self.origin;
         }
-        self.outside(index)
+        // An angle that was not brought into its turn is as common as one that was.
+        if self.ring { self.around(index) } else { self.edge(index) }
     }
 
-    #[cold]
-    fn outside(&self, index: f64) -> i64 {
+    #[inline(always)]
+    fn around(&self, index: f64) -> i64 {
         if index.is_nan() {
             return 0;
         }
-        if self.ring {
-            // Beyond 2^53 steps the position on the ring has no meaning left.
-            let index = index.floor().clamp(-9e15, 9e15) as i64;
-            return index.rem_euclid(self.count) - self.origin;
+        // Beyond 2^53 steps the position on the ring has no meaning left.
+        let index = index.clamp(-9e15, 9e15);
+        let whole = index as i64;
+        // Down, where the conversion goes towards zero.
+        let whole = whole - i64::from(whole as f64 > index);
+        whole.rem_euclid(self.count) - self.origin
+    }
+
+    #[cold]
+    fn edge(&self, index: f64) -> i64 {
+        if index.is_nan() {
+            return 0;
         }
         if index < 0.0 { self.lowest() } else { self.highest() }
     }

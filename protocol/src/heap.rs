@@ -42,10 +42,15 @@ impl Heap {
     }
 
     /// Gives `cell` a text. A cell that has this text already keeps its handle.
+    #[inline]
     pub fn set(&mut self, cell: &mut i64, text: &[u8]) {
-        if self.get(*cell) == text {
-            return;
+        if !same(self.get(*cell), text) {
+            self.replace(cell, text);
         }
+    }
+
+    #[inline(never)]
+    fn replace(&mut self, cell: &mut i64, text: &[u8]) {
         self.clear(cell);
         if text.is_empty() {
             return;
@@ -87,6 +92,28 @@ impl Heap {
     }
 }
 
+/// Whether two texts are equal. Most are a name, and short: a call would take longer
+/// than the comparison.
+#[inline]
+fn same(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    match a.len() {
+        // Words, of which the last one may overlap the one before it.
+        8.. => {
+            let words = a.as_chunks::<8>().0.iter().zip(b.as_chunks::<8>().0);
+            words.map(|(a, b)| u64::from_le_bytes(*a) ^ u64::from_le_bytes(*b)).all(|x| x == 0)
+                && a.last_chunk::<8>() == b.last_chunk::<8>()
+        }
+        4.. => {
+            a.first_chunk::<4>() == b.first_chunk::<4>()
+                && a.last_chunk::<4>() == b.last_chunk::<4>()
+        }
+        _ => a.iter().zip(b).all(|(a, b)| a == b),
+    }
+}
+
 /// Index and use count of a handle. No entry has a use count of 0.
 fn split(cell: i64) -> (usize, u32) {
     (cell as u32 as usize, (cell >> 32) as u32)
@@ -110,6 +137,20 @@ mod tests {
         assert_eq!(heap.get(first), b"", "stale");
         heap.set(&mut cell, b"");
         assert_eq!((cell, heap.bytes()), (0, 0));
+    }
+
+    #[test]
+    fn texts_of_any_length_are_the_same_if_each_byte_is() {
+        for length in 0..40 {
+            let text: Vec<u8> = (0..length).collect();
+            assert!(same(&text, &text.clone()));
+            assert!(!same(&text, &[&text[..], &[0]].concat()));
+            for at in 0..usize::from(length) {
+                let mut other = text.clone();
+                other[at] ^= 0x80;
+                assert!(!same(&text, &other), "byte {at} of {length}");
+            }
+        }
     }
 
     #[test]

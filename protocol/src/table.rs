@@ -8,17 +8,19 @@
 //! access that may change a row marks it: who replicates a table looks at the
 //! marked rows only, and decides by comparison what really changed.
 
+mod any;
+
 use core::cmp::Reverse;
 use core::fmt;
 use core::hash::{Hash, Hasher};
 use core::marker::PhantomData;
 use std::collections::BinaryHeap;
 
-use crate::change::{Cells, Change, What};
-use crate::heap::Heap;
 use crate::limits::SLOTS_MAX;
 use crate::schema::TableSchema;
-use crate::value::{Attr, Value};
+use crate::value::Value;
+
+pub use any::{AnyTable, Capture, Captured, RECENT};
 
 /// Replicated state of one type: implemented by `#[derive(Entity)]`.
 #[diagnostic::on_unimplemented(
@@ -152,7 +154,7 @@ pub struct Table<T> {
     slots: u32,
     /// Slots without an entity, lowest first.
     free: BinaryHeap<Reverse<u32>>,
-    /// Slots touched since the last [`AnyTable::take_marks`], each once.
+    /// Slots touched since the last [`AnyTable::capture`], each once.
     marks: Vec<u32>,
     len: usize,
 }
@@ -376,108 +378,6 @@ impl<T> Table<T> {
             row.marked = true;
             self.marks.push(slot);
         }
-    }
-}
-
-impl<T: Entity> Table<T> {
-    #[inline(always)]
-    fn decode_again(&mut self, slot: u32, scope: Scope, mask: u64, cells: &[i64], heap: &Heap) {
-        let Some(row) = self.slot_mut(slot) else { return };
-        row.scope = scope;
-        // All of this but the mask itself is known to the compiler.
-        let numbers = T::numbers(&Attr::PLAIN);
-        let few = numbers.count_ones() <= NUMBERS_ALWAYS;
-        if let Some(entity) = &mut row.entity {
-            entity.reload(&Attr::PLAIN, if few { mask | numbers } else { mask }, cells, heap);
-        }
-    }
-}
-
-/// An entity with no more plain numbers than this has all of them decoded at once.
-const NUMBERS_ALWAYS: u32 = 6;
-
-/// A table whose entity type is not known here: what replication needs of it.
-pub trait AnyTable {
-    /// Moves the marked slots to the end of `out` and unmarks them.
-    fn take_marks(&mut self, out: &mut Vec<u32>);
-    /// Generation and scope of the entity in `slot`, if there is one.
-    fn occupant(&self, slot: u32) -> Option<(u32, Scope)>;
-    /// Quantises the entity in `slot`, if there is one, into its cells.
-    fn store(&self, slot: u32, cells: &mut [i64], heap: &mut Heap);
-    /// Gives the texts of a row's cells back and zeroes the cells.
-    fn wipe(&self, cells: &mut [i64], heap: &mut Heap);
-    /// Puts an entity there that was decoded, in place of any other.
-    fn adopt(&mut self, slot: u32, generation: u32, scope: Scope, cells: &[i64], heap: &Heap);
-    /// Notes the scope of the entity in `slot`, and decodes its leaves in `mask` again.
-    fn reload(&mut self, slot: u32, scope: Scope, mask: u64, cells: &[i64], heap: &Heap);
-    /// Removes the entity in `slot`, if there is one.
-    fn evict(&mut self, slot: u32);
-    /// All of this for the changes at the front that are of one table. It has the same
-    /// fields, and `cells` are its rows'. Says how many they were.
-    fn follow(&mut self, changes: &[Change], cells: Cells<'_>, heap: &Heap) -> usize;
-}
-
-impl<T: Entity> AnyTable for Table<T> {
-    fn take_marks(&mut self, out: &mut Vec<u32>) {
-        let Table { pages, marks, .. } = self;
-        for &slot in &*marks {
-            if let Some(Some(page)) = pages.get_mut(slot as usize / PAGE) {
-                page[slot as usize % PAGE].marked = false;
-            }
-        }
-        out.append(marks);
-    }
-
-    fn occupant(&self, slot: u32) -> Option<(u32, Scope)> {
-        let row = self.row(slot).filter(|row| row.entity.is_some())?;
-        Some((row.generation, row.scope))
-    }
-
-    fn store(&self, slot: u32, cells: &mut [i64], heap: &mut Heap) {
-        if let Some(entity) = self.row(slot).and_then(|row| row.entity.as_ref()) {
-            entity.store(&Attr::PLAIN, cells, heap);
-        }
-    }
-
-    fn wipe(&self, cells: &mut [i64], heap: &mut Heap) {
-        T::wipe(&Attr::PLAIN, cells, heap);
-    }
-
-    fn adopt(&mut self, slot: u32, generation: u32, scope: Scope, cells: &[i64], heap: &Heap) {
-        let entity = Some(T::load(&Attr::PLAIN, cells, heap));
-        let row = self.place(slot);
-        let was = row.entity.is_some();
-        *row = Row { generation, scope, marked: false, entity };
-        self.len += usize::from(!was);
-    }
-
-    fn reload(&mut self, slot: u32, scope: Scope, mask: u64, cells: &[i64], heap: &Heap) {
-        self.decode_again(slot, scope, mask, cells, heap);
-    }
-
-    fn evict(&mut self, slot: u32) {
-        if let Some(row) = self.slot_mut(slot)
-            && row.entity.take().is_some()
-        {
-            self.len -= 1;
-        }
-    }
-
-    fn follow(&mut self, changes: &[Change], cells: Cells<'_>, heap: &Heap) -> usize {
-        let mut left = changes;
-        while let [change, rest @ ..] = left
-            && change.table == changes[0].table
-        {
-            let Change { slot, generation, scope, what, .. } = *change;
-            let cells = cells.of(change);
-            match what {
-                What::Changed(mask) => self.decode_again(slot, scope, mask, cells, heap),
-                What::Added => self.adopt(slot, generation, scope, cells, heap),
-                What::Removed(_) => self.evict(slot),
-            }
-            left = rest;
-        }
-        changes.len() - left.len()
     }
 }
 

@@ -60,12 +60,23 @@ pub struct Encoder {
     means: Means,
     predicted: bool,
     texts: Texts,
-    /// Where straight lines lead the rows of a batch.
-    lines: Vec<i64>,
+    /// Lent to a batch.
+    differences: Option<Box<Differences>>,
 }
 
 /// Updates that are written in one go.
 const BATCH: usize = 8;
+
+/// For each row of a batch, how far its leaves are from where a straight line leads
+/// them. There are as many places as a mask has bits, so that no index needs a test.
+#[derive(Debug)]
+struct Differences([[i64; LEAVES_MAX]; BATCH]);
+
+impl Default for Differences {
+    fn default() -> Self {
+        Differences([[0; LEAVES_MAX]; BATCH])
+    }
+}
 
 /// A row that may be another one now than what a client has.
 #[derive(Clone, Copy, Debug)]
@@ -116,7 +127,7 @@ impl Default for Encoder {
             means: Means::default(),
             predicted: false,
             texts: Texts::default(),
-            lines: Vec::new(),
+            differences: None,
         }
     }
 }
@@ -205,11 +216,11 @@ impl Encoder {
             batch[count % BATCH] = row;
             count += 1;
             if count == BATCH {
-                self.write(layout, &batch, None, heap);
+                self.write_plain(layout, &batch, heap);
                 count = 0;
             }
         });
-        self.write(layout, &batch[..count], None, heap);
+        self.write_plain(layout, &batch[..count], heap);
     }
 
     /// The same for rows of which the client draws a straight line for what is
@@ -224,73 +235,120 @@ impl Encoder {
         heap: &Heap,
     ) {
         let (mut batch, mut count) = ([Update::NONE; BATCH], 0);
-        let mut lines = core::mem::take(&mut self.lines);
-        if lines.len() < BATCH * layout.cells {
-            lines.resize(BATCH * layout.cells, 0);
-        }
+        let mut differences = self.differences.take().unwrap_or_default();
         rows.for_each(|row| {
-            let line = &mut lines[count * layout.cells..][..layout.cells];
-            let mask = row.extend(layout, (apart, ahead), line);
+            let place = count % BATCH;
+            let mask = row.extend(layout, (apart, ahead), &mut differences.0[place]);
             // A row that is where it was expected leaves its place to the next one.
-            batch[count % BATCH] = Update { slot: row.slot, mask, base: &[], new: row.new };
+            batch[place] = Update { slot: row.slot, mask, base: row.later, new: row.new };
             count += usize::from(mask != 0);
             if count == BATCH {
-                self.write(layout, &batch, Some(&lines), heap);
+                self.write_along(layout, &batch, &differences, heap);
                 count = 0;
             }
         });
-        self.write(layout, &batch[..count], Some(&lines), heap);
-        self.lines = lines;
+        self.write_along(layout, &batch[..count], &differences, heap);
+        self.differences = Some(differences);
     }
 
-    /// Writes updates, each of which differs in some leaf. Their bases are in
-    /// `lines`, one after the other, if that is there. On its own, so that its
+    /// Writes updates, each of which differs in some leaf. On its own, so that its
     /// variables have the registers for themselves.
     #[inline(never)]
-    fn write(
+    fn write_plain(&mut self, layout: &TableLayout, rows: &[Update<'_>], heap: &Heap) {
+        let (steps, cells) = (&layout.steps, layout.cells);
+        // Of one length, so that one test of an index is enough.
+        let rows = rows.iter().map(|row| (row, (&row.base[..cells], &row.new[..cells])));
+        self.write(layout, rows, heap, |(base, new), index| {
+            let at = steps[index].at as usize;
+            Some(new.get(at)?.wrapping_sub(*base.get(at)?))
+        });
+    }
+
+    /// The same along lines. The bases are the rows at the later tick.
+    #[inline(never)]
+    fn write_along(
         &mut self,
         layout: &TableLayout,
         rows: &[Update<'_>],
-        lines: Option<&[i64]>,
+        differences: &Differences,
         heap: &Heap,
     ) {
-        if rows.is_empty() {
+        self.write(layout, rows.iter().zip(&differences.0), heap, |differences, index| {
+            Some(differences[index])
+        });
+    }
+
+    /// Writes updates with their differences, which `difference` finds by a leaf's number.
+    #[inline(always)]
+    fn write<'a, D: Copy>(
+        &mut self,
+        layout: &TableLayout,
+        rows: impl ExactSizeIterator<Item = (&'a Update<'a>, D)>,
+        heap: &Heap,
+        difference: impl Fn(D, usize) -> Option<i64>,
+    ) {
+        if rows.len() == 0 {
             return;
         }
         if self.section != Section::Updates {
             let means = if self.predicted { &layout.means_predicted } else { &layout.means };
             self.open(Section::Updates, means);
         }
-        let Encoder { records: w, means, texts, .. } = self;
-        let (record, cells) = (&layout.record, layout.cells);
+        self.count += rows.len() as u32;
+        let (record, steps) = (&layout.record, &layout.steps);
         let leaves = record.leaves.len() as u32;
         let mut head = Head { gap: self.gap, slot: self.slot_before, mask: self.mask_before };
-        let mut gather = w.open();
-        for (place, row) in rows.iter().enumerate() {
-            let base = lines.map_or(row.base, |lines| &lines[place * cells..]);
-            let (base, new) = (&base[..cells], &row.new[..cells]);
-            gather = head.write(w, gather, row.slot, row.mask, leaves);
+        let mut gather = self.records.open();
+        for (row, differences) in rows {
+            gather = head.write(&mut self.records, gather, row.slot, row.mask, leaves);
             let mut left = row.mask;
             while left != 0 {
                 let index = left.trailing_zeros() as usize % LEAVES_MAX;
                 left &= left - 1;
-                let Step { at, scalar, .. } = &layout.steps[index];
-                let mean = &mut means.own[index];
-                if let (Some(base), Some(new)) = (base.get(*at as usize), new.get(*at as usize))
-                    && let Some(code) = near::code(new.wrapping_sub(*base), scalar.near, *mean)
+                let Step { scalar, .. } = &steps[index];
+                let mean = &mut self.means.own[index];
+                let difference = difference(differences, index);
+                if let Some(difference) = difference
+                    && let Some(code) = near::code(difference, scalar.near, *mean)
                 {
-                    gather.put(w, code.bits(), code.length());
                     mean.count_small(code.value());
+                    gather.put(&mut self.records, code.bits(), code.length());
                 } else {
-                    let mut row = RowEncoder { w, means, texts, heap };
-                    gather = row.leaf(gather, record, index, base, new);
+                    gather = self.leaf(gather, record, index, difference, row, heap);
                 }
             }
-            gather.flush(w);
         }
-        w.close(gather);
+        self.records.close(gather);
         (self.gap, self.slot_before, self.mask_before) = (head.gap, head.slot, head.mask);
-        self.count += rows.len() as u32;
+    }
+
+    /// A leaf of a row, after the bits that are gathered already: an integer that is
+    /// `difference` from where it was expected, or a tree that differs from the base.
+    /// The bits go by value, so that whoever gathers has them in registers; they
+    /// come back flushed.
+    #[inline(never)]
+    fn leaf(
+        &mut self,
+        gather: Gather,
+        record: &Record,
+        index: usize,
+        difference: Option<i64>,
+        row: &Update<'_>,
+        heap: &Heap,
+    ) -> Gather {
+        let Encoder { records: w, means, texts, .. } = self;
+        w.close(gather);
+        let leaf = &record.leaves[index];
+        let cells = leaf.at..leaf.at + leaf.cells;
+        let mut values = RowEncoder { w, means, texts, heap };
+        match (&leaf.node, difference) {
+            (Node::Scalar(scalar), Some(difference)) => {
+                let new = row.new[leaf.at];
+                values.scalar(scalar, new.wrapping_sub(difference), new, false);
+            }
+            (node, _) => values.node(node, Some(&row.base[cells.clone()]), &row.new[cells]),
+        }
+        self.records.open()
     }
 
     /// Ends the chunk and appends it to `bytes`; nothing if there were no records.
@@ -377,7 +435,7 @@ struct Head {
 }
 
 impl Head {
-    /// Writes how far the slot is, and the mask, after bits that are flushed.
+    /// Writes how far the slot is, and the mask.
     #[inline(always)]
     fn write(
         &mut self,
@@ -390,66 +448,81 @@ impl Head {
         let gap = i64::from(slot) - self.slot - 1;
         debug_assert!(gap >= 0, "slots ascend");
         self.slot = i64::from(slot);
+        let same = mask == self.mask;
+        self.mask = mask;
+        // The code of no gap waits for what follows, to be written with it.
+        let (bits, length);
         if gap == 0 {
-            gather.push(1, 1 + self.gap.order());
+            (bits, length) = (1, 1 + self.gap.order());
             self.gap.count_small(0);
         } else {
             gather = w.long(gather, gap as u64, self.gap.order());
             self.gap.count(gap as u64);
+            (bits, length) = (0, 0);
         }
-        let same = mask == self.mask;
-        self.mask = mask;
         if leaves <= GROUP {
-            // The flag and the mask, or the flag alone.
-            let (bits, count) = if same { (1, 1) } else { (mask << 1, leaves + 1) };
-            gather.push(bits, count);
-        } else if same {
-            gather.push(1, 1);
+            // The flag alone, or the flag and the mask.
+            let (more, count) = if same { (1, 1) } else { (mask << 1, leaves + 1) };
+            gather.put(w, bits | more << length, length + count);
         } else {
-            gather = long_mask(w, gather, mask, leaves);
+            gather.put(w, bits | u64::from(same) << length, length + 1);
+            if !same {
+                gather = long_mask(w, gather, mask, leaves);
+            }
         }
         gather
     }
 }
 
-/// The flag and the groups of a mask, after the bits that are gathered already.
+/// The groups of a mask, after the bits that are gathered already.
 #[inline(never)]
 fn long_mask(w: &mut BitWriter, gather: Gather, mask: u64, leaves: u32) -> Gather {
     w.close(gather);
-    w.flag(false);
     write_mask(w, mask, leaves);
     w.open()
 }
 
 impl Moving<'_> {
-    /// Fills what of `line` is in the mask with where the line leads, and gives
-    /// this mask: of the leaves in which `new` is elsewhere.
+    /// Finds how far the leaves are from where the line leads, and gives the mask of
+    /// those that are elsewhere. What is not in the mask has no difference there.
     #[inline(always)]
-    fn extend(&self, layout: &TableLayout, (apart, ahead): (u32, u32), line: &mut [i64]) -> u64 {
+    fn extend(
+        &self,
+        layout: &TableLayout,
+        (apart, ahead): (u32, u32),
+        differences: &mut [i64; LEAVES_MAX],
+    ) -> u64 {
         // Of one length, so that one test of an index is enough.
         let cells = layout.cells;
         let (earlier, later) = (&self.earlier[..cells], &self.later[..cells]);
-        let (new, line) = (&self.new[..cells], &mut line[..cells]);
+        let new = &self.new[..cells];
         let mut mask = match self.touched & !layout.motion {
             0 => 0,
-            touched => still(&layout.record, touched, later, new, line),
+            touched => still(&layout.record, touched, later, new, differences),
         };
         for &Motion { at, bit, ref scalar } in &layout.motions {
             let cell = scalar.extrapolate(earlier[at], later[at], apart, ahead);
-            line[at] = cell;
-            mask |= u64::from(cell != new[at]) << bit;
+            let difference = new[at].wrapping_sub(cell);
+            differences[bit as usize % LEAVES_MAX] = difference;
+            mask |= u64::from(difference != 0) << bit;
         }
         mask
     }
 }
 
-/// The mask of what is no motion and differs; its base goes into `line`.
+/// The mask of what is no motion and differs. Of more than an integer, the difference
+/// of the first cells is there, which nobody asks for.
 #[inline(never)]
-fn still(record: &Record, touched: u64, later: &[i64], new: &[i64], line: &mut [i64]) -> u64 {
+fn still(
+    record: &Record,
+    touched: u64,
+    later: &[i64],
+    new: &[i64],
+    differences: &mut [i64; LEAVES_MAX],
+) -> u64 {
     let mask = record.differing_among(touched, later, new);
-    for leaf in record.leaves.iter().enumerate().filter(|(i, _)| mask >> i & 1 != 0) {
-        let cells = leaf.1.at..leaf.1.at + leaf.1.cells;
-        line[cells.clone()].copy_from_slice(&later[cells]);
+    for (index, leaf) in record.leaves.iter().enumerate().filter(|(i, _)| mask >> i & 1 != 0) {
+        differences[index % LEAVES_MAX] = new[leaf.at].wrapping_sub(later[leaf.at]);
     }
     mask
 }
@@ -500,33 +573,12 @@ struct RowEncoder<'a> {
 impl RowEncoder<'_> {
     /// The leaves of `mask`, each of which differs from `base`.
     fn changed(&mut self, record: &Record, mask: u64, base: &[i64], new: &[i64]) {
-        let mut gather = self.w.open();
-        let mut left = mask;
-        while left != 0 {
-            let index = left.trailing_zeros() as usize;
-            left &= left - 1;
-            gather = self.leaf(gather, record, index, base, new);
+        for (index, leaf) in record.leaves.iter().enumerate() {
+            if mask >> index & 1 != 0 {
+                let cells = leaf.at..leaf.at + leaf.cells;
+                self.node(&leaf.node, Some(&base[cells.clone()]), &new[cells]);
+            }
         }
-        self.w.close(gather);
-    }
-
-    /// A leaf that differs from `base`, after the bits that are gathered already.
-    /// These go by value, so that whoever gathers has them in registers; they
-    /// come back flushed.
-    #[inline(never)]
-    fn leaf(
-        &mut self,
-        gather: Gather,
-        record: &Record,
-        index: usize,
-        base: &[i64],
-        new: &[i64],
-    ) -> Gather {
-        let leaf = &record.leaves[index];
-        let cells = leaf.at..leaf.at + leaf.cells;
-        self.w.close(gather);
-        self.node(&leaf.node, Some(&base[cells.clone()]), &new[cells]);
-        self.w.open()
     }
 
     /// The leaves of `mask`, none of which is all zero, of something new.

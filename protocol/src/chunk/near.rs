@@ -58,7 +58,7 @@ impl Code {
     }
 }
 
-/// For each order, the highest first, the codes of differences from `-NEAR` on.
+/// For each order, the codes of differences from `-NEAR` on.
 static CODES: [Code; ORDERS * PLACES] = {
     let mut codes = [Code(0); ORDERS * PLACES];
     let mut order = 0;
@@ -67,7 +67,7 @@ static CODES: [Code; ORDERS * PLACES] = {
         while difference < NEAR {
             if difference != 0 {
                 let code = Code::new(value_of(difference) as u32, order as u32);
-                codes[(ORDERS - 1 - order) * PLACES + (difference + NEAR) as usize] = code;
+                codes[order * PLACES + (difference + NEAR) as usize] = code;
             }
             difference += 1;
         }
@@ -84,7 +84,7 @@ pub(super) fn code(difference: i64, limit: u8, mean: Mean) -> Option<Code> {
     if difference.wrapping_add(limit.into()) as u64 >= 2 * u64::from(limit) {
         return None;
     }
-    let place = mean.order_below(ORDERS as u32) as usize * PLACES;
+    let place = (mean.highest_bit() as usize).wrapping_sub(Mean::UNIT_BIT) * PLACES;
     CODES.get(place.wrapping_add(difference.wrapping_add(NEAR) as usize)).copied()
 }
 

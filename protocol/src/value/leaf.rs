@@ -139,7 +139,8 @@ macro_rules! float {
             fn numbers(_: &Attr) -> u64 {
                 1
             }
-            #[inline]
+            // For the compiler to fold the attribute, whatever it thinks of the size.
+            #[inline(always)]
             #[allow(clippy::cast_lossless, reason = "the same text serves both widths")]
             fn store(&self, attr: &Attr, cells: &mut [i64], _: &mut Heap) {
                 cells[0] = match float_grid(attr) {
@@ -183,6 +184,7 @@ const fn max_bytes(attr: &Attr) -> u32 {
 }
 
 /// The longest start of `text` that fits, cut between characters.
+#[inline]
 fn fitting<'a>(attr: &Attr, text: &'a str) -> &'a str {
     let max = max_bytes(attr) as usize;
     if text.len() <= max { text } else { &text[..text.floor_char_boundary(max)] }
@@ -196,6 +198,7 @@ impl Value for String {
     fn cells(_: &Attr) -> usize {
         1
     }
+    #[inline]
     fn store(&self, attr: &Attr, cells: &mut [i64], heap: &mut Heap) {
         heap.set(&mut cells[0], fitting(attr, self).as_bytes());
     }

@@ -20,7 +20,7 @@ use tickwire_protocol::heap::Heap;
 use tickwire_protocol::limits::PREDICTED_TICKS_MAX;
 use tickwire_protocol::schema::Schema;
 use tickwire_protocol::schema::layout::Layout;
-use tickwire_protocol::table::{Scope, World};
+use tickwire_protocol::table::{Capture, Scope, World};
 use tickwire_protocol::time::Tick;
 
 pub(crate) use scopes::ScopeMap;
@@ -52,8 +52,8 @@ pub struct Ledger {
     /// How many ticks the past reaches back.
     depth: u32,
     encoder: Encoder,
-    /// Slots that the game has touched; empty between calls.
-    marks: Vec<u32>,
+    /// What became of the rows of a table.
+    capture: Capture,
 }
 
 impl Ledger {
@@ -68,7 +68,7 @@ impl Ledger {
             oldest: Tick(0),
             depth,
             encoder: Encoder::default(),
-            marks: Vec::new(),
+            capture: Capture::default(),
         }
     }
 
@@ -82,12 +82,8 @@ impl Ledger {
         self.tick = Some(tick);
         for (index, (track, layout)) in self.tracks.iter_mut().zip(&self.layout.tables).enumerate()
         {
-            let table = world.table_mut(index);
-            table.take_marks(&mut self.marks);
             track.forget(self.oldest);
-            for slot in self.marks.drain(..) {
-                track.record(layout, table, slot, tick, &mut self.heap);
-            }
+            track.record(layout, world.table_mut(index), tick, &mut self.capture, &mut self.heap);
         }
     }
 

@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use tickwire_protocol::chunk::{Encoder, Moving, Update};
 use tickwire_protocol::heap::Heap;
 use tickwire_protocol::schema::layout::TableLayout;
-use tickwire_protocol::table::{AnyTable, Scope};
+use tickwire_protocol::table::{AnyTable, Capture, Captured, RECENT, Scope};
 use tickwire_protocol::time::Tick;
 
 use super::{Baseline, ScopeMap};
@@ -22,7 +22,8 @@ pub(super) struct Track {
     stride: usize,
     /// By slot.
     rows: Vec<Row>,
-    /// The rows' cells, by slot.
+    /// By slot, [`RECENT`] rows of cells each: as it is, before its last change, and
+    /// before the change before that.
     cells: Vec<i64>,
     undo: Undo,
     /// Rows that left a scope or the world, oldest first.
@@ -34,8 +35,6 @@ pub(super) struct Track {
     scopes_kept: usize,
     /// When a row entered a scope last.
     entered: Tick,
-    /// A row under comparison.
-    scratch: Vec<i64>,
     /// The removals of one chunk.
     leaving: Vec<(u32, bool)>,
 }
@@ -45,18 +44,27 @@ struct Row {
     /// 0 if there is no entity.
     generation: u32,
     scope: Scope,
-    /// Since when it is in the scope.
+    /// Since when it is in the scope. If there is no entity, this is beyond all ticks.
     entered: Tick,
-    /// When its cells changed last.
-    changed: Tick,
+    /// When its cells changed last, the time before that, and the time before that; of
+    /// what was before the spawn, the spawn.
+    changed: [Tick; RECENT],
+    /// The leaves that changed last.
+    touched: u64,
     /// Its youngest undo entry, if it has one that is not forgotten.
     undo: u64,
 }
 
 /// Scopes whose last change a table always remembers.
 const SCOPES_KEPT_MIN: usize = 256;
-const VACANT: Row =
-    Row { generation: 0, scope: Scope::ROOM, entered: Tick(0), changed: Tick(0), undo: NO_UNDO };
+const VACANT: Row = Row {
+    generation: 0,
+    scope: Scope::ROOM,
+    entered: Tick(u32::MAX),
+    changed: [Tick(0); RECENT],
+    touched: 0,
+    undo: NO_UNDO,
+};
 /// No entry of the undo log: they are numbered from 1.
 const NO_UNDO: u64 = 0;
 
@@ -82,7 +90,6 @@ impl Track {
             changed: ScopeMap::default(),
             scopes_kept: SCOPES_KEPT_MIN,
             entered: Tick(0),
-            scratch: vec![0; layout.cells],
             leaving: Vec::new(),
         }
     }
@@ -99,55 +106,87 @@ impl Track {
         }
     }
 
-    /// Records what became of a slot that the game touched.
+    /// Records what became of the slots that the game touched.
     pub(super) fn record(
         &mut self,
         layout: &TableLayout,
-        table: &dyn AnyTable,
-        slot: u32,
+        table: &mut dyn AnyTable,
         tick: Tick,
+        capture: &mut Capture,
         heap: &mut Heap,
     ) {
-        let at = slot as usize;
-        if self.rows.len() <= at {
-            self.rows.resize(at + 1, VACANT);
-            self.cells.resize((at + 1) * self.stride, 0);
+        table.capture(&mut self.cells, capture, heap);
+        let mut next = self.undo.extend(tick, capture);
+        let flat = layout.record.flat();
+        // Rows of one scope come one after the other.
+        let mut noted = None;
+        for seen in capture.rows() {
+            let at = seen.slot as usize;
+            if self.rows.len() <= at {
+                self.rows.resize(at + 1, VACANT);
+            }
+            let number = next;
+            next += u64::from(seen.changed != 0);
+            let row = &self.rows[at];
+            let stays = row.generation == seen.generation && row.scope == seen.scope;
+            if !stays && !self.moved(layout, seen, tick, heap) || seen.changed == 0 {
+                continue;
+            }
+            let row = &mut self.rows[at];
+            let touched = match flat {
+                true => seen.changed,
+                false => {
+                    let now = &self.cells[at * RECENT * self.stride..][..self.stride];
+                    self.undo.cells(number).map_or(0, |old| layout.record.differing(old, now))
+                }
+            };
+            let [last, last_but_one, _] = row.changed;
+            self.undo.set(number, UndoEntry { before: row.undo, changed: last, touched });
+            (row.undo, row.touched) = (number, touched);
+            row.changed = [tick, last, last_but_one];
+            if noted != Some(seen.scope) {
+                self.changed.insert(seen.scope, tick);
+                noted = Some(seen.scope);
+            }
         }
-        let occupant = table.occupant(slot);
-        let row = &mut self.rows[at];
-        let cells = &mut self.cells[at * self.stride..][..self.stride];
+    }
 
-        let stays = occupant.is_some_and(|(generation, _)| generation == row.generation);
-        if row.generation != 0 && !stays {
-            self.removals.push_back(row.removal(slot, tick, true));
-            layout.record.wipe(cells, heap);
+    /// Records what became of a slot whose entity or scope is another one than it was.
+    /// Says whether the entity is the same.
+    #[inline(never)]
+    fn moved(
+        &mut self,
+        layout: &TableLayout,
+        seen: &Captured,
+        tick: Tick,
+        heap: &mut Heap,
+    ) -> bool {
+        let Captured { slot, generation, scope, .. } = *seen;
+        let at = slot as usize;
+        let row = &mut self.rows[at];
+        let stays = row.generation == generation;
+        if row.generation != 0 {
+            self.removals.push_back(row.removal(slot, tick, !stays));
             self.changed.insert(row.scope, tick);
+        }
+        if generation == 0 {
+            if row.generation != 0 {
+                let cells = &mut self.cells[at * RECENT * self.stride..][..self.stride];
+                layout.record.wipe(cells, heap);
+            }
             *row = VACANT;
+            return false;
         }
-        let Some((generation, scope)) = occupant else { return };
-        if row.generation == 0 {
-            *row = Row { generation, scope, entered: tick, changed: tick, undo: NO_UNDO };
-            table.store(slot, cells, heap);
-            self.changed.insert(scope, tick);
-            self.entered = tick;
-            return;
-        }
-        if row.scope != scope {
-            self.removals.push_back(row.removal(slot, tick, false));
-            self.changed.insert(row.scope, tick);
-            self.changed.insert(scope, tick);
+        if stays {
             (row.scope, row.entered) = (scope, tick);
-            self.entered = tick;
+        } else {
+            // What it was is not its past but another's.
+            let (entered, changed) = (tick, [tick; RECENT]);
+            *row = Row { generation, scope, entered, changed, touched: 0, undo: NO_UNDO };
         }
-        self.scratch.copy_from_slice(cells);
-        table.store(slot, cells, heap);
-        let touched = layout.record.differing(&self.scratch, cells);
-        if touched != 0 {
-            let undo = UndoEntry { tick, before: row.undo, touched };
-            row.undo = self.undo.push(undo, &self.scratch);
-            row.changed = tick;
-            self.changed.insert(scope, tick);
-        }
+        self.changed.insert(scope, tick);
+        self.entered = tick;
+        stays
     }
 
     /// Whether a chunk from this baseline can have anything of this table.
@@ -198,7 +237,7 @@ impl Track {
         for (slot, row) in self.rows.iter().enumerate() {
             let here = row.generation != 0 && row.scope == scope;
             if here && since.is_none_or(|since| row.entered > since) {
-                let cells = &self.cells[slot * self.stride..][..self.stride];
+                let cells = &self.cells[slot * RECENT * self.stride..][..self.stride];
                 encoder.spawn(layout, slot as u32, row.generation, cells, heap);
             }
         }
@@ -228,7 +267,9 @@ impl Track {
         }
     }
 
-    /// The updates of a client that has the row at a tick.
+    /// The updates of a client that has the row at a tick. On its own, as the next
+    /// one, so that its variables have the registers for themselves.
+    #[inline(never)]
     fn updates_plain(
         &self,
         layout: &TableLayout,
@@ -237,15 +278,19 @@ impl Track {
         heap: &Heap,
         encoder: &mut Encoder,
     ) {
-        let rows = self.changed_since(scope, since, since).map(|(slot, row, new)| {
-            let (mask, base) = self.base(layout, row, new, since);
-            Update { slot, mask, base, new }
+        let rows = self.changed_since(scope, since, since).map(|(slot, row, recent)| {
+            // One change is the common case.
+            let (mask, base) = match row.changed[1] <= since {
+                true => (row.touched, recent.rows[1]),
+                false => self.base(layout, row, recent.rows[0], since),
+            };
+            Update { slot, mask, base, new: recent.rows[0] }
         });
         encoder.updates(layout, rows, heap);
     }
 
     /// A row's cells at a tick, and in which leaves they differ from those now.
-    #[inline(always)]
+    #[inline(never)]
     fn base<'a>(
         &'a self,
         layout: &TableLayout,
@@ -253,17 +298,13 @@ impl Track {
         new: &'a [i64],
         since: Tick,
     ) -> (u64, &'a [i64]) {
-        let back = self.undo.back(since, Back::from(row.undo));
-        let base = self.undo.cells(back.oldest).unwrap_or(new);
-        // What one step did is known; of several, one may take another back.
-        let mask = match back.oldest == row.undo {
-            true => back.touched,
-            false => layout.record.differing_among(back.touched, base, new),
-        };
-        (mask, base)
+        let back = self.undo.back(since, Back::from(row, new));
+        // One change may take another back.
+        (layout.record.differing_among(back.touched, back.cells, new), back.cells)
     }
 
     /// The updates of a client that draws a line through the row at two ticks.
+    #[inline(never)]
     fn updates_along(
         &self,
         layout: &TableLayout,
@@ -273,20 +314,35 @@ impl Track {
         encoder: &mut Encoder,
     ) {
         let Ends { before, since, now } = ends;
-        let rows = self.changed_since(scope, since, before).map(|(slot, row, new)| {
-            let back = self.undo.back(since, Back::from(row.undo));
-            let later = self.undo.cells(back.oldest).unwrap_or(new);
-            // A row that came after the earlier tick stands still on the client.
-            let earlier = match row.entered > before {
-                true => later,
-                false => {
-                    let back = self.undo.back(before, back);
-                    self.undo.cells(back.oldest).unwrap_or(new)
-                }
+        let rows = self.changed_since(scope, since, before).map(|(slot, row, recent)| {
+            // Not more than a change before each tick is the common case.
+            let fast = row.changed[2] <= before && row.entered <= before;
+            let (touched, earlier, later) = match fast {
+                true => recent.ends(row, before, since),
+                false => self.ends(row, recent.rows[0], before, since),
             };
-            Moving { slot, touched: back.touched, earlier, later, new }
+            Moving { slot, touched, earlier, later, new: recent.rows[0] }
         });
         encoder.updates_along(layout, (before.until(since), since.until(now)), rows, heap);
+    }
+
+    /// A row's cells at two ticks, and which leaves may have changed after the second.
+    #[inline(never)]
+    fn ends<'a>(
+        &'a self,
+        row: &Row,
+        new: &'a [i64],
+        before: Tick,
+        since: Tick,
+    ) -> (u64, &'a [i64], &'a [i64]) {
+        let back = self.undo.back(since, Back::from(row, new));
+        let Back { cells: later, touched, .. } = back;
+        // A row that came after the earlier tick stands still on the client.
+        let earlier = match row.entered > before {
+            true => later,
+            false => self.undo.back(before, back).cells,
+        };
+        (touched, earlier, later)
     }
 
     /// The rows that were in a scope at a tick and still are, and that changed
@@ -297,19 +353,24 @@ impl Track {
         scope: Scope,
         entered: Tick,
         changed: Tick,
-    ) -> impl Iterator<Item = (u32, &Row, &[i64])> {
+    ) -> impl Iterator<Item = (u32, &Row, Recent<'_>)> {
         // Rows without cells never change.
-        let each = self.rows.iter().zip(self.cells.chunks_exact(self.stride.max(1)));
+        let stride = self.stride.max(1);
+        let each = self.rows.iter().zip(self.cells.chunks_exact(RECENT * stride));
         each.enumerate().filter_map(move |(slot, (row, cells))| {
-            let here = row.generation != 0 && row.scope == scope && row.entered <= entered;
-            (here && row.changed > changed).then_some((slot as u32, row, cells))
+            let here = row.scope == scope && row.entered <= entered;
+            (here && row.changed[0] > changed).then(|| {
+                let (now, past) = cells.split_at(stride);
+                let (last, last_but_one) = past.split_at(stride);
+                (slot as u32, row, Recent { rows: [now, last, last_but_one] })
+            })
         })
     }
 
     /// Slot, generation, scope and cells of each row.
     pub(super) fn rows(&self) -> impl Iterator<Item = (u32, u32, Scope, &[i64])> {
         self.rows.iter().enumerate().filter(|(_, row)| row.generation != 0).map(|(slot, row)| {
-            let cells = &self.cells[slot * self.stride..][..self.stride];
+            let cells = &self.cells[slot * RECENT * self.stride..][..self.stride];
             (slot as u32, row.generation, row.scope, cells)
         })
     }
@@ -318,6 +379,32 @@ impl Track {
 impl Row {
     fn removal(&self, slot: u32, tick: Tick, despawned: bool) -> Removal {
         Removal { tick, slot, scope: self.scope, entered: self.entered, despawned }
+    }
+}
+
+/// A row as it is, before its last change, and before the change before that.
+#[derive(Clone, Copy, Debug)]
+struct Recent<'a> {
+    rows: [&'a [i64]; RECENT],
+}
+
+impl<'a> Recent<'a> {
+    /// What [`Track::ends`] gives, of a row that changed at most twice after the
+    /// first tick and came before it.
+    #[inline(always)]
+    fn ends(&self, row: &Row, before: Tick, since: Tick) -> (u64, &'a [i64], &'a [i64]) {
+        let [now, last, last_but_one] = self.rows;
+        let at = |tick: Tick| {
+            let cells = if row.changed[1] > tick { last_but_one } else { last };
+            if row.changed[0] > tick { cells } else { now }
+        };
+        // Two changes touch more leaves than is known of the last.
+        let touched = match row.changed {
+            [_, last, _] if last > since => u64::MAX,
+            [last, ..] if last > since => row.touched,
+            _ => 0,
+        };
+        (touched, at(before), at(since))
     }
 }
 
@@ -333,33 +420,39 @@ struct Undo {
     first: u64,
     /// The number of the next entry.
     next: u64,
+    /// The ticks of the entries, and the number after each tick's last one.
+    ends: VecDeque<(Tick, u64)>,
 }
 
-/// One change of one row.
+/// One change of one row. That of a row which came with this change belongs to nobody.
 #[derive(Clone, Copy, Debug)]
 struct UndoEntry {
-    tick: Tick,
     /// The entry before it of the same row.
     before: u64,
+    /// The tick of that one, or of the spawn if there is none.
+    changed: Tick,
     /// The leaves that it changed.
     touched: u64,
 }
 
 /// How far it is back through a row's changes, and what was met.
 #[derive(Clone, Copy, Debug)]
-struct Back {
-    /// The last entry, which has the cells from before all of them.
-    oldest: u64,
-    /// The entry before it.
+struct Back<'a> {
+    /// The row before all of them.
+    cells: &'a [i64],
+    /// The entry before the last one that was met.
     next: u64,
+    /// The tick of that.
+    changed: Tick,
     /// The leaves that they changed.
     touched: u64,
 }
 
-impl Back {
+impl<'a> Back<'a> {
     /// Nothing is met yet.
-    fn from(next: u64) -> Back {
-        Back { oldest: NO_UNDO, next, touched: 0 }
+    #[inline(always)]
+    fn from(row: &Row, cells: &'a [i64]) -> Back<'a> {
+        Back { cells, next: row.undo, changed: row.changed[0], touched: 0 }
     }
 }
 
@@ -373,33 +466,53 @@ struct Ends {
 
 impl Undo {
     fn new(stride: usize) -> Undo {
-        Undo { stride, entries: Vec::new(), cells: Vec::new(), first: 1, next: 1 }
+        let (entries, cells, ends) = (Vec::new(), Vec::new(), VecDeque::new());
+        Undo { stride, entries, cells, first: 1, next: 1, ends }
     }
 
     /// The place of an entry in the ring, whose size is a power of two.
-    #[inline]
+    #[inline(always)]
     fn place(&self, number: u64) -> usize {
         number as usize & self.entries.len().wrapping_sub(1)
     }
 
-    fn push(&mut self, entry: UndoEntry, cells: &[i64]) -> u64 {
-        if self.next - self.first == self.entries.len() as u64 {
+    /// Appends an entry for each row of a capture that changed, with the former cells.
+    /// Gives the number of the first of them.
+    fn extend(&mut self, tick: Tick, capture: &Capture) -> u64 {
+        let (first, count) = (self.next, capture.changed());
+        if count == 0 {
+            return first;
+        }
+        while self.next - self.first + count as u64 > self.entries.len() as u64 {
             self.grow();
         }
-        let place = self.place(self.next);
-        self.entries[place] = entry;
-        self.cells[place * self.stride..][..self.stride].copy_from_slice(cells);
-        self.next += 1;
-        self.next - 1
+        let place = self.place(first);
+        let ahead = count.min(self.entries.len() - place) * self.stride;
+        let (cells, around) = capture.before().split_at(ahead);
+        self.cells[place * self.stride..][..ahead].copy_from_slice(cells);
+        self.cells[..around.len()].copy_from_slice(around);
+        self.next += count as u64;
+        self.ends.push_back((tick, self.next));
+        first
     }
 
+    /// Says of an entry what is more than its cells.
+    #[inline(always)]
+    fn set(&mut self, number: u64, entry: UndoEntry) {
+        let place = self.place(number);
+        self.entries[place] = entry;
+    }
+
+    #[cold]
     fn grow(&mut self) {
         let size = (self.entries.len() * 2).max(64);
         let mut grown = Undo {
             stride: self.stride,
-            entries: vec![UndoEntry { tick: Tick(0), before: NO_UNDO, touched: 0 }; size],
+            entries: vec![UndoEntry { before: NO_UNDO, changed: Tick(0), touched: 0 }; size],
             cells: vec![0; size * self.stride],
-            ..*self
+            first: self.first,
+            next: self.next,
+            ends: core::mem::take(&mut self.ends),
         };
         for number in self.first..self.next {
             let (old, new) = (self.place(number), grown.place(number));
@@ -412,23 +525,25 @@ impl Undo {
 
     /// Drops what changed at `oldest` or before: nobody asks for what was before that.
     fn forget(&mut self, oldest: Tick) {
-        while self.first < self.next && self.entries[self.place(self.first)].tick <= oldest {
-            self.first += 1;
+        while let Some((_, end)) = self.ends.pop_front_if(|(tick, _)| *tick <= oldest) {
+            self.first = end;
         }
     }
 
     /// Goes on back to the last entry that is younger than `tick`.
     #[inline(always)]
-    fn back(&self, tick: Tick, mut back: Back) -> Back {
+    fn back<'a>(&'a self, tick: Tick, mut back: Back<'a>) -> Back<'a> {
         // No entry is less than the first one.
-        while back.next >= self.first {
-            let Some(entry) = self.entries.get(self.place(back.next)) else { break };
-            if entry.tick <= tick {
+        while back.changed > tick && back.next >= self.first {
+            let (Some(entry), Some(cells)) =
+                (self.entries.get(self.place(back.next)), self.cells(back.next))
+            else {
                 break;
-            }
+            };
             back = Back {
-                oldest: back.next,
+                cells,
                 next: entry.before,
+                changed: entry.changed,
                 touched: back.touched | entry.touched,
             };
         }
@@ -438,9 +553,6 @@ impl Undo {
     /// The cells that an entry has.
     #[inline(always)]
     fn cells(&self, number: u64) -> Option<&[i64]> {
-        if number == NO_UNDO {
-            return None;
-        }
         self.cells.get(self.place(number) * self.stride..)?.get(..self.stride)
     }
 }

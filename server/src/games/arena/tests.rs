@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use tickwire_protocol::Scope;
+use tickwire_protocol::heap::Heap;
+use tickwire_protocol::table::Capture;
 
 use super::*;
 use crate::game::{Class, Player, schema_of};
@@ -529,9 +531,9 @@ fn a_ship_at_rest_is_not_touched() {
     let (mut duel, ..) = Match::duel();
     duel.hash();
     duel.steps(5);
-    let mut touched = Vec::new();
     for table in 0..Space::TABLES {
-        duel.cx.world.table_mut(table).take_marks(&mut touched);
+        let (mut cells, mut touched) = (Vec::new(), Capture::default());
+        duel.cx.world.table_mut(table).capture(&mut cells, &mut touched, &mut Heap::default());
+        assert!(touched.rows().is_empty(), "{touched:?}");
     }
-    assert!(touched.is_empty(), "{touched:?}");
 }
