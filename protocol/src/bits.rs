@@ -184,6 +184,13 @@ impl Gather {
         if self.used + bits > 63 {
             self.flush(w);
         }
+        self.push(value, bits);
+    }
+
+    /// The same where there is room for the bits.
+    #[inline(always)]
+    pub(crate) fn push(&mut self, value: u64, bits: u32) {
+        debug_assert!(self.used + bits < 64 && value >> bits == 0, "{value} in {bits} bits");
         self.word |= value << self.used;
         self.used += bits;
     }
@@ -472,14 +479,13 @@ impl Mean {
         (self.0 >> 3 | 1).ilog2()
     }
 
-    /// Where the highest bit of a mean of 1 is.
-    pub(crate) const UNIT_BIT: usize = 3;
+    /// The zeros above the highest bit of order 0.
+    pub(crate) const ZEROS_OF_ORDER_0: u32 = 28;
 
-    /// The position of the highest bit: [`Mean::UNIT_BIT`] above the order. Said like
-    /// this, it is one instruction on every x86-64.
+    /// The zeros above the highest bit, one less for each order.
     #[inline(always)]
-    pub(crate) fn highest_bit(self) -> u32 {
-        (self.0 | 15).leading_zeros() ^ 31
+    pub(crate) fn zeros(self) -> u32 {
+        (self.0 | 15).leading_zeros()
     }
 
     /// Whether it stays as it is when a 0 is counted, with an order of 0.
@@ -495,6 +501,13 @@ impl Mean {
     #[inline(always)]
     pub(crate) fn count_small(&mut self, value: u64) {
         self.0 = self.0 - (self.0 >> 3) + value as u32;
+    }
+
+    /// Counts a value that is below the cap, or nothing.
+    #[inline(always)]
+    pub(crate) fn count_small_if(&mut self, counts: bool, value: u64) {
+        let counted = self.0 - (self.0 >> 3) + value as u32;
+        self.0 = if counts { counted } else { self.0 };
     }
 
     /// Counts `value`.

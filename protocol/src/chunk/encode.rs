@@ -7,7 +7,7 @@ use super::{
 use crate::bits::{BitWriter, Gather, Mean};
 use crate::heap::Heap;
 use crate::limits::{LEAVES_MAX, TEXT_WINDOW};
-use crate::schema::layout::{Code, Motion, Node, Record, Scalar, Step, TableLayout};
+use crate::schema::layout::{Code, Motion, Node, Record, Scalar, TableLayout};
 use crate::value::ref_parts;
 
 /// The sections of a table, in their order on the wire.
@@ -61,22 +61,20 @@ pub struct Encoder {
     predicted: bool,
     texts: Texts,
     /// Lent to a batch.
-    differences: Option<Box<Differences>>,
+    lines: Option<Box<Lines>>,
 }
 
 /// Updates that are written in one go.
 const BATCH: usize = 8;
 
-/// For each row of a batch, how far its leaves are from where a straight line leads
-/// them. There are as many places as a mask has bits, so that no index needs a test.
-#[derive(Debug)]
-struct Differences([[i64; LEAVES_MAX]; BATCH]);
-
-impl Default for Differences {
-    fn default() -> Self {
-        Differences([[0; LEAVES_MAX]; BATCH])
-    }
-}
+/// As many codes of motion find room after a flush, which leaves less than a byte.
+const MOTIONS_MAX: usize = 5;
+/// As many find room after a head too, with a gap, the flag and the mask.
+const MOTIONS_WITH_HEAD: usize = 3;
+const _: () = {
+    let (code, motions) = (near::Code::LENGTH_MAX, [MOTIONS_MAX as u32, MOTIONS_WITH_HEAD as u32]);
+    assert!(7 + motions[0] * code < 64 && 7 + code + 1 + GROUP + motions[1] * code < 64);
+};
 
 /// A row that may be another one now than what a client has.
 #[derive(Clone, Copy, Debug)]
@@ -112,6 +110,12 @@ pub struct Moving<'a> {
     pub new: &'a [i64],
 }
 
+impl Moving<'_> {
+    /// A place for one.
+    const NONE: Moving<'static> =
+        Moving { slot: 0, touched: 0, earlier: &[], later: &[], new: &[] };
+}
+
 impl Default for Encoder {
     fn default() -> Self {
         Encoder {
@@ -127,7 +131,7 @@ impl Default for Encoder {
             means: Means::default(),
             predicted: false,
             texts: Texts::default(),
-            differences: None,
+            lines: None,
         }
     }
 }
@@ -234,92 +238,136 @@ impl Encoder {
         rows: impl Iterator<Item = Moving<'a>>,
         heap: &Heap,
     ) {
-        let (mut batch, mut count) = ([Update::NONE; BATCH], 0);
-        let mut differences = self.differences.take().unwrap_or_default();
+        let (mut batch, mut count) = ([Moving::NONE; BATCH], 0);
+        let mut lines = self.lines.take().unwrap_or_default();
         rows.for_each(|row| {
-            let place = count % BATCH;
-            let mask = row.extend(layout, (apart, ahead), &mut differences.0[place]);
-            // A row that is where it was expected leaves its place to the next one.
-            batch[place] = Update { slot: row.slot, mask, base: row.later, new: row.new };
-            count += usize::from(mask != 0);
+            batch[count % BATCH] = row;
+            count += 1;
             if count == BATCH {
-                self.write_along(layout, &batch, &differences, heap);
+                lines.extend(layout, (apart, ahead), &batch);
+                self.write_along(layout, &batch, &lines, heap);
                 count = 0;
             }
         });
-        self.write_along(layout, &batch[..count], &differences, heap);
-        self.differences = Some(differences);
+        lines.extend(layout, (apart, ahead), &batch[..count]);
+        self.write_along(layout, &batch, &lines, heap);
+        self.lines = Some(lines);
     }
 
     /// Writes updates, each of which differs in some leaf. On its own, so that its
     /// variables have the registers for themselves.
     #[inline(never)]
     fn write_plain(&mut self, layout: &TableLayout, rows: &[Update<'_>], heap: &Heap) {
-        let (steps, cells) = (&layout.steps, layout.cells);
+        if rows.is_empty() {
+            return;
+        }
+        self.open_updates(layout);
+        self.count += rows.len() as u32;
+        let cells = layout.cells;
         // Of one length, so that one test of an index is enough.
-        let rows = rows.iter().map(|row| (row, (&row.base[..cells], &row.new[..cells])));
-        self.write(layout, rows, heap, |(base, new), index| {
-            let at = steps[index].at as usize;
-            Some(new.get(at)?.wrapping_sub(*base.get(at)?))
+        let rows = rows.iter().map(|row| Update {
+            base: &row.base[..cells],
+            new: &row.new[..cells],
+            ..*row
         });
+        self.write(layout, rows, heap);
     }
 
-    /// The same along lines. The bases are the rows at the later tick.
+    /// The same of those rows that are not where a line leads them.
     #[inline(never)]
     fn write_along(
         &mut self,
         layout: &TableLayout,
-        rows: &[Update<'_>],
-        differences: &Differences,
+        rows: &[Moving<'_>; BATCH],
+        lines: &Lines,
         heap: &Heap,
     ) {
-        self.write(layout, rows.iter().zip(&differences.0), heap, |differences, index| {
-            Some(differences[index])
-        });
-    }
-
-    /// Writes updates with their differences, which `difference` finds by a leaf's number.
-    #[inline(always)]
-    fn write<'a, D: Copy>(
-        &mut self,
-        layout: &TableLayout,
-        rows: impl ExactSizeIterator<Item = (&'a Update<'a>, D)>,
-        heap: &Heap,
-        difference: impl Fn(D, usize) -> Option<i64>,
-    ) {
-        if rows.len() == 0 {
+        let off = lines.off();
+        if off.is_empty() {
             return;
         }
+        self.open_updates(layout);
+        self.count += off.len() as u32;
+        let rows = off.iter().map(|place| {
+            let place = usize::from(*place) % BATCH;
+            let differences = &lines.differences[place];
+            Off { row: &rows[place], mask: lines.masks[place], differences }
+        });
+        self.write(layout, rows, heap);
+    }
+
+    fn open_updates(&mut self, layout: &TableLayout) {
         if self.section != Section::Updates {
             let means = if self.predicted { &layout.means_predicted } else { &layout.means };
             self.open(Section::Updates, means);
         }
-        self.count += rows.len() as u32;
-        let (record, steps) = (&layout.record, &layout.steps);
-        let leaves = record.leaves.len() as u32;
+    }
+
+    /// Writes records of the section under way.
+    #[inline(always)]
+    fn write<R: Changed>(
+        &mut self,
+        layout: &TableLayout,
+        rows: impl Iterator<Item = R>,
+        heap: &Heap,
+    ) {
+        let leaves = layout.record.leaves.len() as u32;
+        let motion = if layout.motions.len() <= MOTIONS_MAX { layout.motion } else { 0 };
         let mut head = Head { gap: self.gap, slot: self.slot_before, mask: self.mask_before };
         let mut gather = self.records.open();
-        for (row, differences) in rows {
-            gather = head.write(&mut self.records, gather, row.slot, row.mask, leaves);
-            let mut left = row.mask;
+        for row in rows {
+            gather = head.write(&mut self.records, gather, row.slot(), row.mask(), leaves);
+            let mut left = row.mask();
+            // Which leaves of motion differ is hard to foresee, so all are gone through.
+            if left & !motion == 0 {
+                if layout.motions.len() > MOTIONS_WITH_HEAD {
+                    gather.flush(&mut self.records);
+                }
+                (gather, left) = self.write_motion(gather, layout, row);
+            }
             while left != 0 {
                 let index = left.trailing_zeros() as usize % LEAVES_MAX;
                 left &= left - 1;
-                let Step { scalar, .. } = &steps[index];
+                let step = &layout.steps[index];
                 let mean = &mut self.means.own[index];
-                let difference = difference(differences, index);
-                if let Some(difference) = difference
-                    && let Some(code) = near::code(difference, scalar.near, *mean)
+                if let Some(difference) = row.difference(step.at as usize, index)
+                    && let Some(code) = near::code(difference, step.scalar.near, *mean)
                 {
                     mean.count_small(code.value());
                     gather.put(&mut self.records, code.bits(), code.length());
                 } else {
-                    gather = self.leaf(gather, record, index, difference, row, heap);
+                    gather = self.leaf(gather, &layout.record, index, row, heap);
                 }
             }
+            gather.flush(&mut self.records);
         }
         self.records.close(gather);
         (self.gap, self.slot_before, self.mask_before) = (head.gap, head.slot, head.mask);
+    }
+
+    /// Writes the leaves of motion of a row in which no others differ, as far as their
+    /// codes are in the table. Gives the leaves from there on.
+    #[inline(always)]
+    fn write_motion<R: Changed>(
+        &mut self,
+        mut gather: Gather,
+        layout: &TableLayout,
+        row: R,
+    ) -> (Gather, u64) {
+        for motion in &layout.motions {
+            let index = motion.bit as usize % LEAVES_MAX;
+            let mean = &mut self.means.own[index];
+            let Some(difference) = row.difference(motion.at, index) else {
+                return (gather, row.mask() & u64::MAX << index);
+            };
+            let Some(code) = near::code(difference, motion.scalar.near, *mean) else {
+                return (gather, row.mask() & u64::MAX << index);
+            };
+            // Without a difference, the code has no bits.
+            mean.count_small_if(difference != 0, code.value());
+            gather.push(code.bits(), code.length());
+        }
+        (gather, 0)
     }
 
     /// A leaf of a row, after the bits that are gathered already: an integer that is
@@ -327,26 +375,26 @@ impl Encoder {
     /// The bits go by value, so that whoever gathers has them in registers; they
     /// come back flushed.
     #[inline(never)]
-    fn leaf(
+    fn leaf<R: Changed>(
         &mut self,
         gather: Gather,
         record: &Record,
         index: usize,
-        difference: Option<i64>,
-        row: &Update<'_>,
+        row: R,
         heap: &Heap,
     ) -> Gather {
         let Encoder { records: w, means, texts, .. } = self;
         w.close(gather);
         let leaf = &record.leaves[index];
         let cells = leaf.at..leaf.at + leaf.cells;
+        let (base, new) = row.cells();
         let mut values = RowEncoder { w, means, texts, heap };
-        match (&leaf.node, difference) {
-            (Node::Scalar(scalar), Some(difference)) => {
-                let new = row.new[leaf.at];
-                values.scalar(scalar, new.wrapping_sub(difference), new, false);
+        match &leaf.node {
+            Node::Scalar(scalar) => {
+                let expected = row.expected(leaf.at, index);
+                values.scalar(scalar, expected, new[leaf.at], false);
             }
-            (node, _) => values.node(node, Some(&row.base[cells.clone()]), &row.new[cells]),
+            node => values.node(node, Some(&base[cells.clone()]), &new[cells]),
         }
         self.records.open()
     }
@@ -450,22 +498,24 @@ impl Head {
         self.slot = i64::from(slot);
         let same = mask == self.mask;
         self.mask = mask;
-        // The code of no gap waits for what follows, to be written with it.
-        let (bits, length);
-        if gap == 0 {
-            (bits, length) = (1, 1 + self.gap.order());
-            self.gap.count_small(0);
-        } else {
-            gather = w.long(gather, gap as u64, self.gap.order());
-            self.gap.count(gap as u64);
-            (bits, length) = (0, 0);
-        }
+        // A small gap waits for what follows, to be written with it.
+        let (first, length) = match near::code_of(gap as u32, self.gap) {
+            Some(code) => {
+                self.gap.count_small(code.value());
+                (code.bits(), code.length())
+            }
+            None => {
+                gather = w.long(gather, gap as u64, self.gap.order());
+                self.gap.count(gap as u64);
+                (0, 0)
+            }
+        };
         if leaves <= GROUP {
             // The flag alone, or the flag and the mask.
-            let (more, count) = if same { (1, 1) } else { (mask << 1, leaves + 1) };
-            gather.put(w, bits | more << length, length + count);
+            let (bits, count) = if same { (1, 1) } else { (mask << 1, leaves + 1) };
+            gather.put(w, first | bits << length, length + count);
         } else {
-            gather.put(w, bits | u64::from(same) << length, length + 1);
+            gather.put(w, first | u64::from(same) << length, length + 1);
             if !same {
                 gather = long_mask(w, gather, mask, leaves);
             }
@@ -482,9 +532,123 @@ fn long_mask(w: &mut BitWriter, gather: Gather, mask: u64, leaves: u32) -> Gathe
     w.open()
 }
 
+/// What is written of a row in an update.
+trait Changed: Copy {
+    fn slot(self) -> u32;
+    /// The leaves that are written; not empty.
+    fn mask(self) -> u64;
+    /// How far the integer of a leaf is from where it was expected: 0 if it is motion
+    /// that is not written.
+    fn difference(self, at: usize, index: usize) -> Option<i64>;
+    /// Where the integer in a cell was expected.
+    fn expected(self, at: usize, index: usize) -> i64;
+    /// What trees differ from, and what is now.
+    fn cells(&self) -> (&[i64], &[i64]);
+}
+
+impl Changed for Update<'_> {
+    #[inline(always)]
+    fn slot(self) -> u32 {
+        self.slot
+    }
+
+    #[inline(always)]
+    fn mask(self) -> u64 {
+        self.mask
+    }
+
+    #[inline(always)]
+    fn difference(self, at: usize, _: usize) -> Option<i64> {
+        Some(self.new.get(at)?.wrapping_sub(*self.base.get(at)?))
+    }
+
+    fn expected(self, at: usize, _: usize) -> i64 {
+        self.base[at]
+    }
+
+    fn cells(&self) -> (&[i64], &[i64]) {
+        (self.base, self.new)
+    }
+}
+
+/// A row that is not where its line leads.
+#[derive(Clone, Copy)]
+struct Off<'a> {
+    row: &'a Moving<'a>,
+    mask: u64,
+    /// By leaf.
+    differences: &'a [i64; LEAVES_MAX],
+}
+
+impl Changed for Off<'_> {
+    #[inline(always)]
+    fn slot(self) -> u32 {
+        self.row.slot
+    }
+
+    #[inline(always)]
+    fn mask(self) -> u64 {
+        self.mask
+    }
+
+    #[inline(always)]
+    fn difference(self, _: usize, index: usize) -> Option<i64> {
+        Some(self.differences[index])
+    }
+
+    fn expected(self, at: usize, index: usize) -> i64 {
+        self.row.new[at].wrapping_sub(self.differences[index])
+    }
+
+    fn cells(&self) -> (&[i64], &[i64]) {
+        (self.row.later, self.row.new)
+    }
+}
+
+/// How far the rows of a batch are from where straight lines lead them.
+#[derive(Debug)]
+struct Lines {
+    /// Of each row the leaves that are elsewhere.
+    masks: [u64; BATCH],
+    /// Of each row and leaf in its mask, how far it is.
+    differences: [[i64; LEAVES_MAX]; BATCH],
+    /// The places of those that have a mask, and how many these are.
+    places: [u8; BATCH],
+    off: usize,
+}
+
+impl Default for Lines {
+    fn default() -> Self {
+        let differences = [[0; LEAVES_MAX]; BATCH];
+        Lines { masks: [0; BATCH], differences, places: [0; BATCH], off: 0 }
+    }
+}
+
+impl Lines {
+    /// Draws the lines of a batch. On its own, as the functions that write.
+    #[inline(never)]
+    fn extend(&mut self, layout: &TableLayout, (apart, ahead): (u32, u32), rows: &[Moving<'_>]) {
+        let mut off = 0;
+        for (place, row) in rows.iter().enumerate() {
+            let place = place % BATCH;
+            let mask = row.extend(layout, (apart, ahead), &mut self.differences[place]);
+            self.masks[place] = mask;
+            // One that is where it was expected leaves its number to the next one.
+            self.places[off % BATCH] = place as u8;
+            off += usize::from(mask != 0);
+        }
+        self.off = off;
+    }
+
+    /// The places of the rows that are not where their lines lead.
+    fn off(&self) -> &[u8] {
+        &self.places[..self.off]
+    }
+}
+
 impl Moving<'_> {
     /// Finds how far the leaves are from where the line leads, and gives the mask of
-    /// those that are elsewhere. What is not in the mask has no difference there.
+    /// those that are elsewhere.
     #[inline(always)]
     fn extend(
         &self,

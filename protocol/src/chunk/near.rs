@@ -39,7 +39,7 @@ impl Code {
     }
 
     /// The most bits of a code.
-    const LENGTH_MAX: u32 = 11;
+    pub(super) const LENGTH_MAX: u32 = 11;
 
     #[inline(always)]
     pub(super) fn length(self) -> u32 {
@@ -58,7 +58,8 @@ impl Code {
     }
 }
 
-/// For each order, the codes of differences from `-NEAR` on.
+/// For each order, the highest first, the codes of differences from `-NEAR` on. That of
+/// no difference has no bits.
 static CODES: [Code; ORDERS * PLACES] = {
     let mut codes = [Code(0); ORDERS * PLACES];
     let mut order = 0;
@@ -67,7 +68,7 @@ static CODES: [Code; ORDERS * PLACES] = {
         while difference < NEAR {
             if difference != 0 {
                 let code = Code::new(value_of(difference) as u32, order as u32);
-                codes[order * PLACES + (difference + NEAR) as usize] = code;
+                codes[(ORDERS - 1 - order) * PLACES + (difference + NEAR) as usize] = code;
             }
             difference += 1;
         }
@@ -76,16 +77,26 @@ static CODES: [Code; ORDERS * PLACES] = {
     codes
 };
 
-/// The code of a difference that is not 0, from minus [`limit`] of its scalar to
-/// just below it; none if it is not, or if its mean is too large for the table.
+/// The code of a difference from minus [`limit`] of its scalar to just below it; none if it is not, or if its mean is too large for the table.
 #[inline(always)]
 pub(super) fn code(difference: i64, limit: u8, mean: Mean) -> Option<Code> {
     // One comparison for both ends.
     if difference.wrapping_add(limit.into()) as u64 >= 2 * u64::from(limit) {
         return None;
     }
-    let place = (mean.highest_bit() as usize).wrapping_sub(Mean::UNIT_BIT) * PLACES;
-    CODES.get(place.wrapping_add(difference.wrapping_add(NEAR) as usize)).copied()
+    // The zeros above a mean count the orders down; the constants are one.
+    let place = mean.zeros() as usize * PLACES;
+    let first = ((Mean::ZEROS_OF_ORDER_0 as usize + 1) - ORDERS) * PLACES;
+    let near = (difference + NEAR) as usize;
+    CODES.get(place.wrapping_sub(first).wrapping_add(near)).copied()
+}
+
+/// The code of a value, if it and its mean are small enough for the table. There is
+/// no escape from it.
+#[inline(always)]
+pub(super) fn code_of(value: u32, mean: Mean) -> Option<Code> {
+    let next = u64::from(value) + 1;
+    code((next >> 1) as i64 ^ -((next & 1) as i64), NEAR as u8, mean)
 }
 
 /// For which differences the table of codes holds for a scalar of some width; 0
@@ -120,6 +131,15 @@ mod tests {
     use crate::bits::{BitReader, BitWriter};
 
     #[test]
+    fn a_small_value_has_the_code_of_its_difference() {
+        for value in (0..64).chain([u32::MAX - 1, u32::MAX, 1 << 31]) {
+            let code = code_of(value, Mean::new(0));
+            assert_eq!(code.is_some(), value < 2 * NEAR as u32 - 1);
+            assert!(code.is_none_or(|code| code.value() == u64::from(value)));
+        }
+    }
+
+    #[test]
     fn the_table_holds_what_the_code_computes() {
         for width in 0..=64 {
             for order in 0..ORDERS as u32 {
@@ -127,6 +147,8 @@ mod tests {
                 assert_eq!(mean.order(), order);
                 let limit = limit(width);
                 let all = -i64::from(limit)..i64::from(limit);
+                let none = code(0, limit, mean).map(|code| (code.bits(), code.length()));
+                assert_eq!(none, (limit > 0).then_some((0, 0)));
                 for difference in all.filter(|&difference| difference != 0) {
                     let code = code(difference, limit, mean).expect("a small order");
                     assert_eq!(code.value(), value_of(difference));
