@@ -80,11 +80,21 @@ impl Room {
     }
 
     fn step(&mut self, recording: &Recording) {
+        self.play(recording);
+        self.record();
+    }
+
+    /// What a game does in a step.
+    fn play(&mut self, recording: &Recording) {
         self.tick += 1;
         for (&id, pose) in self.ids.iter().zip(&recording[self.tick as usize]) {
             let ship = self.space.ships.get_mut(id).expect("nobody leaves");
             (ship.x, ship.y, ship.heading) = (pose.x, pose.y, pose.heading);
         }
+    }
+
+    /// What is done with it once, however many clients there are.
+    fn record(&mut self) {
         self.ledger.record(&mut self.space, Tick(self.tick));
     }
 
@@ -250,6 +260,7 @@ fn median(mut rounds: Vec<f64>) -> f64 {
 /// Everything that is timed, for one kind of chunk.
 #[derive(Default)]
 struct Rounds {
+    record: Vec<f64>,
     encode: Vec<f64>,
     decode: Vec<f64>,
     typed: Vec<f64>,
@@ -270,13 +281,18 @@ fn round(recording: &Recording, predict: bool, rounds: &mut Rounds) {
     let mut rows = vec![varint::Row::default(); count];
     let (mut chunk, mut bytes, mut plain) =
         (Vec::with_capacity(1 << 16), Vec::with_capacity(1 << 16), Vec::with_capacity(1 << 16));
-    let mut spent = [0.0; 5];
+    let mut spent = [0.0; 6];
     let warm = 100;
     let ticks = recording.len() - 1;
     for tick in 0..=ticks {
         if tick > 0 {
-            room.step(recording);
+            room.play(recording);
         }
+        let start = Instant::now();
+        if tick > 0 {
+            room.record();
+        }
+        let recorded = start.elapsed().as_secs_f64();
         for (row, pose) in rows.iter_mut().zip(&recording[tick]) {
             row.cells = [
                 (pose.x * 16.0).round() as i64,
@@ -316,7 +332,7 @@ fn round(recording: &Recording, predict: bool, rounds: &mut Rounds) {
         let varint_decoded = start.elapsed().as_secs_f64();
 
         if tick > warm {
-            let all = [encoded, applied, followed, varint_encoded, varint_decoded];
+            let all = [encoded, applied, followed, varint_encoded, varint_decoded, recorded];
             spent.iter_mut().zip(all).for_each(|(sum, time)| *sum += time);
         }
     }
@@ -326,20 +342,24 @@ fn round(recording: &Recording, predict: bool, rounds: &mut Rounds) {
     rounds.typed.push((spent[1] + spent[2]) * each);
     rounds.varint_encode.push(spent[3] * each);
     rounds.varint_decode.push(spent[4] * each);
+    rounds.record.push(spent[5] * each);
 }
 
-/// Allocations of all encodes, and of all decodes, of a recording in steady state.
-fn allocations(recording: &Recording, predict: bool) -> (u64, u64) {
+/// Allocations of all records, of all encodes, and of all decodes, of a recording in
+/// steady state.
+fn allocations(recording: &Recording, predict: bool) -> [u64; 3] {
     let mut room = Room::new(recording);
     let schema = schema();
     let mut mirror = Mirror::new(schema.clone());
     let mut typed: Typed<Space> = Typed::new(&schema, &schema).expect("the same schema");
     let (mut chunk, mut bytes) = (Vec::with_capacity(1 << 16), Vec::with_capacity(1 << 16));
-    let (mut encodes, mut decodes) = (0, 0);
+    let mut all = [0; 3];
     for tick in 0..recording.len() {
-        if tick > 0 {
-            room.step(recording);
-        }
+        let record = allocation_counter::measure(|| {
+            if tick > 0 {
+                room.step(recording);
+            }
+        });
         chunk.clear();
         bytes.clear();
         let frame = allocation_counter::measure(|| {
@@ -354,11 +374,11 @@ fn allocations(recording: &Recording, predict: bool) -> (u64, u64) {
             typed.follow(&mirror);
         });
         if tick > 100 {
-            encodes += frame.count_total;
-            decodes += apply.count_total;
+            let counts = [record, frame, apply].map(|what| what.count_total);
+            all.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
         }
     }
-    (encodes, decodes)
+    all
 }
 
 fn speeds(rounds_max: usize) {
@@ -382,9 +402,10 @@ fn speeds(rounds_max: usize) {
     };
     let (counts_plain, counts_predicted) =
         (allocations(&recording, false), allocations(&recording, true));
-    let (encodes, decodes) =
-        (counts_plain.0 + counts_predicted.0, counts_plain.1 + counts_predicted.1);
+    let [records, encodes, decodes] =
+        std::array::from_fn(|what| counts_plain[what] + counts_predicted[what]);
     let (ve, vd) = (median(plain.varint_encode), median(plain.varint_decode));
+    line("record", median(plain.record), median(predicted.record), ve, records);
     line("encode", median(plain.encode), median(predicted.encode), ve, encodes);
     line(
         "decode and apply, by schema",

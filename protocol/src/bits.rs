@@ -159,6 +159,12 @@ pub(crate) struct Gather {
 const ROOM: u32 = 56;
 
 impl Gather {
+    /// The bits and their number.
+    #[inline(always)]
+    pub(crate) fn bits(self) -> (u64, u32) {
+        (self.word, self.used)
+    }
+
     /// Hands all whole bytes to the writer.
     ///
     /// Nothing that is not inlined may take the bits by reference: they would

@@ -126,6 +126,45 @@ mod tests {
         assert!((-4..=3).contains(&ring.cell(f64::INFINITY)));
     }
 
+    /// The cell as the specification says it.
+    fn specified(grid: &Grid, value: f64) -> i64 {
+        let index = ((value - grid.min) / grid.step + 0.5).floor();
+        if index.is_nan() {
+            return 0;
+        }
+        let index = index.clamp(-9e15, 9e15) as i64;
+        let place = match grid.ring {
+            true => index.rem_euclid(grid.count),
+            false => index.clamp(0, grid.count - 1),
+        };
+        place - grid.origin
+    }
+
+    #[test]
+    fn every_value_goes_to_the_cell_that_is_specified() {
+        let grids = [
+            Grid::angle(8),
+            Grid::angle(1),
+            Grid::new(-2048.0, 2048.0, 0.0625, true),
+            Grid::new(-2048.0, 2048.0, 0.0625, false),
+            Grid::new(-3.0, 7.0, 0.1, true),
+            Grid::new(1.5, 9.0, 0.3, false),
+        ];
+        for grid in &grids {
+            let mut values = vec![f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 0.0, -0.0];
+            values.extend([9e15, 9.1e15, 1e17, 1e300, f64::MIN_POSITIVE].map(|v| v * grid.step));
+            // Points, what is half way between them, and what is beside that.
+            for quarter in -20_000..20_000 {
+                let value = grid.min + f64::from(quarter) * 0.25 * grid.step;
+                values.extend([value.next_down(), value, value.next_up()]);
+                values.push(value * 1001.0);
+            }
+            for value in values.into_iter().flat_map(|value| [value, -value]) {
+                assert_eq!(grid.cell(value), specified(grid, value), "{value} on {grid:?}");
+            }
+        }
+    }
+
     #[test]
     fn an_angle_wraps_at_a_full_turn() {
         let grid = Grid::angle(8);

@@ -1,14 +1,17 @@
 //! From rows to bits.
 
-use super::{
-    COUNT_ORDER, GENERATION_ORDER, GOLOMB_ESCAPE, GROUP, LENGTH_ORDER, Means, REPEAT_BITS,
-    SLOT_BITS, TEXT_ORDER, escape, near,
-};
+mod lines;
+mod values;
+
+use super::{COUNT_ORDER, GENERATION_ORDER, GOLOMB_ESCAPE, GROUP, Means, near};
 use crate::bits::{BitWriter, Gather, Mean};
 use crate::heap::Heap;
-use crate::limits::{LEAVES_MAX, TEXT_WINDOW};
-use crate::schema::layout::{Code, Motion, Node, Record, Scalar, TableLayout};
-use crate::value::ref_parts;
+use crate::limits::LEAVES_MAX;
+use crate::schema::layout::{Node, Record, TableLayout};
+
+use lines::Lines;
+pub use lines::Moving;
+use values::{RowEncoder, Texts, Zeros, write_mask};
 
 /// The sections of a table, in their order on the wire.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -94,28 +97,6 @@ impl Update<'_> {
     const NONE: Update<'static> = Update { slot: 0, mask: 0, base: &[], new: &[] };
 }
 
-/// A row for which a client draws a straight line through two ticks.
-#[derive(Clone, Copy, Debug)]
-pub struct Moving<'a> {
-    /// The row's slot.
-    pub slot: u32,
-    /// Leaves that are not motion are the same at the later tick and now, unless
-    /// they are among these.
-    pub touched: u64,
-    /// The row at the earlier tick; as at the later one if it stands still.
-    pub earlier: &'a [i64],
-    /// The row at the later tick.
-    pub later: &'a [i64],
-    /// What is now.
-    pub new: &'a [i64],
-}
-
-impl Moving<'_> {
-    /// A place for one.
-    const NONE: Moving<'static> =
-        Moving { slot: 0, touched: 0, earlier: &[], later: &[], new: &[] };
-}
-
 impl Default for Encoder {
     fn default() -> Self {
         Encoder {
@@ -176,7 +157,8 @@ impl Encoder {
         heap: &Heap,
     ) {
         if self.section != Section::Spawns {
-            self.open(Section::Spawns, &layout.means);
+            self.open(Section::Spawns);
+            self.means.start(&layout.means);
         }
         self.record(Section::Spawns, slot);
         self.records.golomb(u64::from(generation - 1), GENERATION_ORDER, GOLOMB_ESCAPE);
@@ -240,17 +222,20 @@ impl Encoder {
     ) {
         let (mut batch, mut count) = ([Moving::NONE; BATCH], 0);
         let mut lines = self.lines.take().unwrap_or_default();
+        // The section is opened with the first row that is off its line, whose codes
+        // take the means already.
+        if self.section != Section::Updates {
+            self.start_updates(layout);
+        }
         rows.for_each(|row| {
             batch[count % BATCH] = row;
             count += 1;
             if count == BATCH {
-                lines.extend(layout, (apart, ahead), &batch);
-                self.write_along(layout, &batch, &lines, heap);
+                self.write_lines(layout, (apart, ahead), &batch, &mut lines, heap);
                 count = 0;
             }
         });
-        lines.extend(layout, (apart, ahead), &batch[..count]);
-        self.write_along(layout, &batch, &lines, heap);
+        self.write_lines(layout, (apart, ahead), &batch[..count], &mut lines, heap);
         self.lines = Some(lines);
     }
 
@@ -261,7 +246,10 @@ impl Encoder {
         if rows.is_empty() {
             return;
         }
-        self.open_updates(layout);
+        if self.section != Section::Updates {
+            self.open(Section::Updates);
+            self.start_updates(layout);
+        }
         self.count += rows.len() as u32;
         let cells = layout.cells;
         // Of one length, so that one test of an index is enough.
@@ -274,33 +262,42 @@ impl Encoder {
     }
 
     /// The same of those rows that are not where a line leads them.
+    fn write_lines(
+        &mut self,
+        layout: &TableLayout,
+        spans: (u32, u32),
+        mut rows: &[Moving<'_>],
+        lines: &mut Lines,
+        heap: &Heap,
+    ) {
+        while !rows.is_empty() {
+            let done = lines.extend(layout, spans, rows, &mut self.means.own);
+            self.write_along(layout, &rows[..done], lines, heap);
+            rows = &rows[done..];
+        }
+    }
+
     #[inline(never)]
     fn write_along(
         &mut self,
         layout: &TableLayout,
-        rows: &[Moving<'_>; BATCH],
+        rows: &[Moving<'_>],
         lines: &Lines,
         heap: &Heap,
     ) {
-        let off = lines.off();
-        if off.is_empty() {
+        if lines.count() == 0 {
             return;
         }
-        self.open_updates(layout);
-        self.count += off.len() as u32;
-        let rows = off.iter().map(|place| {
-            let place = usize::from(*place) % BATCH;
-            let differences = &lines.differences[place];
-            Off { row: &rows[place], mask: lines.masks[place], differences }
-        });
-        self.write(layout, rows, heap);
+        if self.section != Section::Updates {
+            self.open(Section::Updates);
+        }
+        self.count += lines.count() as u32;
+        self.write(layout, lines.off(rows), heap);
     }
 
-    fn open_updates(&mut self, layout: &TableLayout) {
-        if self.section != Section::Updates {
-            let means = if self.predicted { &layout.means_predicted } else { &layout.means };
-            self.open(Section::Updates, means);
-        }
+    fn start_updates(&mut self, layout: &TableLayout) {
+        let means = if self.predicted { &layout.means_predicted } else { &layout.means };
+        self.means.start(means);
     }
 
     /// Writes records of the section under way.
@@ -318,8 +315,11 @@ impl Encoder {
         for row in rows {
             gather = head.write(&mut self.records, gather, row.slot(), row.mask(), leaves);
             let mut left = row.mask();
-            // Which leaves of motion differ is hard to foresee, so all are gone through.
-            if left & !motion == 0 {
+            if let Some((codes, rest)) = row.codes() {
+                let (bits, length) = codes.bits();
+                gather.put(&mut self.records, bits, length);
+                left = rest;
+            } else if left & !motion == 0 {
                 if layout.motions.len() > MOTIONS_WITH_HEAD {
                     gather.flush(&mut self.records);
                 }
@@ -347,6 +347,8 @@ impl Encoder {
 
     /// Writes the leaves of motion of a row in which no others differ, as far as their
     /// codes are in the table. Gives the leaves from there on.
+    ///
+    /// Which of them differ is hard to foresee for a processor, so all are gone through.
     #[inline(always)]
     fn write_motion<R: Changed>(
         &mut self,
@@ -412,7 +414,7 @@ impl Encoder {
     #[inline]
     fn record(&mut self, section: Section, slot: u32) {
         if self.section != section {
-            self.open(section, &[]);
+            self.open(section);
         }
         let gap = i64::from(slot) - self.slot_before - 1;
         debug_assert!(gap >= 0, "slots ascend");
@@ -423,7 +425,7 @@ impl Encoder {
     }
 
     /// Closes the section under way, and writes the flags up to `section`.
-    fn open(&mut self, section: Section, means: &[Mean]) {
+    fn open(&mut self, section: Section) {
         if self.section == Section::End {
             self.out.flag(true);
             let gap = self.table - self.table_written - 1;
@@ -439,7 +441,6 @@ impl Encoder {
         self.slot_before = -1;
         self.mask_before = 0;
         self.gap = Mean::new(0);
-        self.means.start(means);
     }
 
     /// Writes the section under way, or that it is empty.
@@ -537,6 +538,8 @@ trait Changed: Copy {
     fn slot(self) -> u32;
     /// The leaves that are written; not empty.
     fn mask(self) -> u64;
+    /// Codes that are there already, and the leaves behind them.
+    fn codes(self) -> Option<(Gather, u64)>;
     /// How far the integer of a leaf is from where it was expected: 0 if it is motion
     /// that is not written.
     fn difference(self, at: usize, index: usize) -> Option<i64>;
@@ -558,6 +561,11 @@ impl Changed for Update<'_> {
     }
 
     #[inline(always)]
+    fn codes(self) -> Option<(Gather, u64)> {
+        None
+    }
+
+    #[inline(always)]
     fn difference(self, at: usize, _: usize) -> Option<i64> {
         Some(self.new.get(at)?.wrapping_sub(*self.base.get(at)?))
     }
@@ -568,301 +576,5 @@ impl Changed for Update<'_> {
 
     fn cells(&self) -> (&[i64], &[i64]) {
         (self.base, self.new)
-    }
-}
-
-/// A row that is not where its line leads.
-#[derive(Clone, Copy)]
-struct Off<'a> {
-    row: &'a Moving<'a>,
-    mask: u64,
-    /// By leaf.
-    differences: &'a [i64; LEAVES_MAX],
-}
-
-impl Changed for Off<'_> {
-    #[inline(always)]
-    fn slot(self) -> u32 {
-        self.row.slot
-    }
-
-    #[inline(always)]
-    fn mask(self) -> u64 {
-        self.mask
-    }
-
-    #[inline(always)]
-    fn difference(self, _: usize, index: usize) -> Option<i64> {
-        Some(self.differences[index])
-    }
-
-    fn expected(self, at: usize, index: usize) -> i64 {
-        self.row.new[at].wrapping_sub(self.differences[index])
-    }
-
-    fn cells(&self) -> (&[i64], &[i64]) {
-        (self.row.later, self.row.new)
-    }
-}
-
-/// How far the rows of a batch are from where straight lines lead them.
-#[derive(Debug)]
-struct Lines {
-    /// Of each row the leaves that are elsewhere.
-    masks: [u64; BATCH],
-    /// Of each row and leaf in its mask, how far it is.
-    differences: [[i64; LEAVES_MAX]; BATCH],
-    /// The places of those that have a mask, and how many these are.
-    places: [u8; BATCH],
-    off: usize,
-}
-
-impl Default for Lines {
-    fn default() -> Self {
-        let differences = [[0; LEAVES_MAX]; BATCH];
-        Lines { masks: [0; BATCH], differences, places: [0; BATCH], off: 0 }
-    }
-}
-
-impl Lines {
-    /// Draws the lines of a batch. On its own, as the functions that write.
-    #[inline(never)]
-    fn extend(&mut self, layout: &TableLayout, (apart, ahead): (u32, u32), rows: &[Moving<'_>]) {
-        let mut off = 0;
-        for (place, row) in rows.iter().enumerate() {
-            let place = place % BATCH;
-            let mask = row.extend(layout, (apart, ahead), &mut self.differences[place]);
-            self.masks[place] = mask;
-            // One that is where it was expected leaves its number to the next one.
-            self.places[off % BATCH] = place as u8;
-            off += usize::from(mask != 0);
-        }
-        self.off = off;
-    }
-
-    /// The places of the rows that are not where their lines lead.
-    fn off(&self) -> &[u8] {
-        &self.places[..self.off]
-    }
-}
-
-impl Moving<'_> {
-    /// Finds how far the leaves are from where the line leads, and gives the mask of
-    /// those that are elsewhere.
-    #[inline(always)]
-    fn extend(
-        &self,
-        layout: &TableLayout,
-        (apart, ahead): (u32, u32),
-        differences: &mut [i64; LEAVES_MAX],
-    ) -> u64 {
-        // Of one length, so that one test of an index is enough.
-        let cells = layout.cells;
-        let (earlier, later) = (&self.earlier[..cells], &self.later[..cells]);
-        let new = &self.new[..cells];
-        let mut mask = match self.touched & !layout.motion {
-            0 => 0,
-            touched => still(&layout.record, touched, later, new, differences),
-        };
-        for &Motion { at, bit, ref scalar } in &layout.motions {
-            let cell = scalar.extrapolate(earlier[at], later[at], apart, ahead);
-            let difference = new[at].wrapping_sub(cell);
-            differences[bit as usize % LEAVES_MAX] = difference;
-            mask |= u64::from(difference != 0) << bit;
-        }
-        mask
-    }
-}
-
-/// The mask of what is no motion and differs. Of more than an integer, the difference
-/// of the first cells is there, which nobody asks for.
-#[inline(never)]
-fn still(
-    record: &Record,
-    touched: u64,
-    later: &[i64],
-    new: &[i64],
-    differences: &mut [i64; LEAVES_MAX],
-) -> u64 {
-    let mask = record.differing_among(touched, later, new);
-    for (index, leaf) in record.leaves.iter().enumerate().filter(|(i, _)| mask >> i & 1 != 0) {
-        differences[index % LEAVES_MAX] = new[leaf.at].wrapping_sub(later[leaf.at]);
-    }
-    mask
-}
-
-/// The row that a new entity differs from.
-struct Zeros;
-
-impl Zeros {
-    fn differing(&self, record: &Record, cells: &[i64]) -> u64 {
-        record.leaves.iter().enumerate().fold(0, |mask, (i, leaf)| {
-            let set = cells[leaf.at..leaf.at + leaf.cells].iter().any(|&cell| cell != 0);
-            mask | u64::from(set) << i
-        })
-    }
-}
-
-fn write_mask(w: &mut BitWriter, mask: u64, leaves: u32) {
-    if leaves <= GROUP {
-        w.put(mask, leaves);
-        return;
-    }
-    let groups = leaves.div_ceil(GROUP);
-    let part = |group: u32| mask >> (group * GROUP) & 0xFF;
-    for group in 0..groups {
-        w.flag(part(group) != 0);
-    }
-    for group in (0..groups).filter(|&group| part(group) != 0) {
-        w.put(part(group), GROUP.min(leaves - group * GROUP));
-    }
-}
-
-/// The texts that this chunk holds already.
-#[derive(Debug, Default)]
-struct Texts {
-    /// Handles of the last [`TEXT_WINDOW`], each at its number modulo that.
-    handles: Vec<i64>,
-    written: usize,
-}
-
-/// Writes values of one row.
-struct RowEncoder<'a> {
-    w: &'a mut BitWriter,
-    means: &'a mut Means,
-    texts: &'a mut Texts,
-    heap: &'a Heap,
-}
-
-impl RowEncoder<'_> {
-    /// The leaves of `mask`, each of which differs from `base`.
-    fn changed(&mut self, record: &Record, mask: u64, base: &[i64], new: &[i64]) {
-        for (index, leaf) in record.leaves.iter().enumerate() {
-            if mask >> index & 1 != 0 {
-                let cells = leaf.at..leaf.at + leaf.cells;
-                self.node(&leaf.node, Some(&base[cells.clone()]), &new[cells]);
-            }
-        }
-    }
-
-    /// The leaves of `mask`, none of which is all zero, of something new.
-    fn fresh(&mut self, record: &Record, mask: u64, new: &[i64]) {
-        for (index, leaf) in record.leaves.iter().enumerate() {
-            if mask >> index & 1 != 0 {
-                self.node(&leaf.node, None, &new[leaf.at..leaf.at + leaf.cells]);
-            }
-        }
-    }
-
-    fn scalar(&mut self, scalar: &Scalar, base: i64, new: i64, fresh: bool) {
-        debug_assert!(scalar.contains(new), "cell {new} of {scalar:?}");
-        let plain = new.wrapping_sub(scalar.lowest) as u64;
-        match scalar.code {
-            Code::Flip => {}
-            Code::Fixed => self.w.put(plain, scalar.width),
-            Code::Near if fresh => self.w.put(plain, scalar.width),
-            Code::Near | Code::Count => {
-                // The mask has excluded the zero.
-                let value = near::value_of(scalar.difference(base, new));
-                let mean = self.means.of(scalar);
-                let order = mean.order().min(scalar.width);
-                if self.w.golomb(value, order, escape(scalar.width, order)) {
-                    mean.count(value);
-                } else {
-                    self.w.put(plain, scalar.width);
-                }
-            }
-        }
-    }
-
-    /// A value that differs from its base; no base stands for all zeros.
-    fn node(&mut self, node: &Node, base: Option<&[i64]>, new: &[i64]) {
-        let before = |at: usize| base.map_or(0, |base| base[at]);
-        match node {
-            Node::Scalar(scalar) => self.scalar(scalar, before(0), new[0], base.is_none()),
-            Node::Text { .. } => self.text(new[0]),
-            Node::Ref => {
-                self.w.flag(new[0] != 0);
-                if new[0] != 0 {
-                    let (slot, generation) = ref_parts(new[0]);
-                    self.w.put(u64::from(slot), SLOT_BITS);
-                    self.w.golomb(u64::from(generation - 1), GENERATION_ORDER, GOLOMB_ESCAPE);
-                }
-            }
-            Node::Option(of) => {
-                self.w.flag(new[0] != 0);
-                if new[0] != 0 {
-                    let base = base.filter(|base| base[0] != 0).map(|base| &base[1..]);
-                    self.perhaps(of, base, &new[1..]);
-                }
-            }
-            Node::Enum { tag, variants } => {
-                self.w.put(new[0] as u64, tag.width);
-                let base = base.filter(|base| base[0] == new[0]).map(|base| &base[1..]);
-                self.record(&variants[new[0] as usize], base, &new[1..]);
-            }
-            Node::List { of, stride, .. } => {
-                self.w.golomb(new[0] as u64, LENGTH_ORDER, GOLOMB_ESCAPE);
-                let old = base.map_or(0, |base| base[0]);
-                for index in 0..new[0] {
-                    let at = 1 + index as usize * stride;
-                    let base = base.filter(|_| index < old).map(|base| &base[at..at + stride]);
-                    self.perhaps(of, base, &new[at..at + stride]);
-                }
-            }
-            Node::Array { of, len, stride } => {
-                for at in (0..*len).map(|index| index * stride) {
-                    let base = base.map(|base| &base[at..at + stride]);
-                    self.perhaps(of, base, &new[at..at + stride]);
-                }
-            }
-            Node::Record(record) => self.record(record, base, new),
-        }
-    }
-
-    /// A value that may be the same as its base: a flag, or the mask of a record.
-    fn perhaps(&mut self, node: &Node, base: Option<&[i64]>, new: &[i64]) {
-        if let Node::Record(record) = node {
-            return self.record(record, base, new);
-        }
-        let differs = match base {
-            Some(base) => base != new,
-            None => new.iter().any(|&cell| cell != 0),
-        };
-        self.w.flag(differs);
-        if differs {
-            self.node(node, base, new);
-        }
-    }
-
-    fn record(&mut self, record: &Record, base: Option<&[i64]>, new: &[i64]) {
-        let mask = match base {
-            Some(base) => record.differing(base, new),
-            None => Zeros.differing(record, new),
-        };
-        write_mask(self.w, mask, record.leaves.len() as u32);
-        match base {
-            Some(base) => self.changed(record, mask, base, new),
-            None => self.fresh(record, mask, new),
-        }
-    }
-
-    /// A text: the number of an equal one in this chunk, or its bytes.
-    fn text(&mut self, handle: i64) {
-        let text = self.heap.get(handle);
-        let repeat = self.texts.handles.iter().position(|&earlier| self.heap.get(earlier) == text);
-        self.w.flag(repeat.is_some());
-        if let Some(number) = repeat {
-            self.w.put(number as u64, REPEAT_BITS);
-            return;
-        }
-        self.w.golomb(text.len() as u64, TEXT_ORDER, GOLOMB_ESCAPE);
-        self.w.slice(text);
-        if self.texts.handles.len() < TEXT_WINDOW {
-            self.texts.handles.push(handle);
-        } else {
-            self.texts.handles[self.texts.written % TEXT_WINDOW] = handle;
-        }
-        self.texts.written += 1;
     }
 }

@@ -556,3 +556,111 @@ impl Undo {
         self.cells.get(self.place(number) * self.stride..)?.get(..self.stride)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use tickwire_protocol::schema::layout::Layout;
+    use tickwire_protocol::schema::{Kind, Schema};
+    use tickwire_protocol::{Entity, Id, Table, World};
+
+    use super::*;
+
+    #[derive(Entity)]
+    struct Thing {
+        a: u16,
+        b: Option<u16>,
+        c: u8,
+    }
+
+    #[derive(World)]
+    struct Things {
+        things: Table<Thing>,
+    }
+
+    /// How far back the questions go.
+    const DEPTH: u32 = 6;
+
+    struct Dice(u64);
+
+    impl Dice {
+        fn below(&mut self, bound: u64) -> u64 {
+            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (self.0 >> 33) % bound
+        }
+    }
+
+    fn act(world: &mut Things, ids: &mut Vec<Id<Thing>>, dice: &mut Dice) {
+        if ids.len() < 6 && dice.below(4) == 0 {
+            let thing = Thing { a: dice.below(9) as u16, b: None, c: 0 };
+            ids.push(world.things.spawn_in(Scope(dice.below(2) as u32), thing));
+        }
+        if !ids.is_empty() && dice.below(12) == 0 {
+            world.things.despawn(ids.swap_remove(dice.below(ids.len() as u64) as usize));
+        }
+        for id in ids {
+            if dice.below(9) == 0 {
+                world.things.set_scope(*id, Scope(dice.below(2) as u32));
+            }
+            let Some(thing) = world.things.get_mut(*id) else { continue };
+            match dice.below(5) {
+                0 => thing.a ^= 1,
+                1 => thing.b = thing.b.xor(Some(7)),
+                2 => (thing.a, thing.c) = (thing.a.wrapping_add(3), thing.c ^ 1),
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn the_rows_kept_beside_each_other_are_those_of_the_log_and_of_the_past() {
+        let none = Kind::default;
+        let schema = Schema::new(Things::schema(), none(), none(), none(), none()).expect("fits");
+        let layout = &Layout::new(&schema).tables[0];
+        let (mut world, mut ids, mut dice) = (Things::default(), Vec::new(), Dice(1));
+        let (mut track, mut heap) = (Track::new(layout), Heap::default());
+        let mut capture = Capture::default();
+        // By tick and entity.
+        let mut past = BTreeMap::new();
+        let (mut plain, mut along, mut logged) = (0, 0, 0);
+        for now in 1..2000 {
+            act(&mut world, &mut ids, &mut dice);
+            track.forget(Tick(now.max(DEPTH) - DEPTH));
+            track.record(layout, world.table_mut(0), Tick(now), &mut capture, &mut heap);
+            for (slot, generation, _, cells) in track.rows() {
+                past.insert((now, slot, generation), cells.to_vec());
+            }
+            let first = now.saturating_sub(DEPTH - 1).max(1);
+            let pairs = (first..now).flat_map(|since| (first..=since).map(move |at| (at, since)));
+            for ((before, since), scope) in pairs.flat_map(|pair| [(pair, 0), (pair, 1)]) {
+                let (earliest, latest) = (Tick(before), Tick(since));
+                for (slot, row, recent) in track.changed_since(Scope(scope), latest, earliest) {
+                    let new = recent.rows[0];
+                    let at = |tick: u32| &past[&(tick, slot, row.generation)][..];
+                    let (touched, earlier, later) = track.ends(row, new, earliest, latest);
+                    assert_eq!(later, at(since));
+                    let stands = row.entered > earliest;
+                    assert_eq!(earlier, if stands { later } else { at(before) });
+                    let differing = layout.record.differing(later, new);
+                    assert_eq!(differing & !touched, 0);
+                    if row.changed[2] <= earliest && !stands {
+                        let (touched, ..) = recent.ends(row, earliest, latest);
+                        assert_eq!(differing & !touched, 0);
+                        assert_eq!(recent.ends(row, earliest, latest), (touched, earlier, later));
+                        along += 1;
+                    } else {
+                        logged += 1;
+                    }
+                    if row.changed[0] > latest && row.changed[1] <= latest {
+                        let base = track.base(layout, row, new, latest);
+                        assert_eq!((row.touched, recent.rows[1]), base);
+                        assert_eq!(base, (differing, at(since)));
+                        plain += 1;
+                    }
+                }
+            }
+        }
+        assert!(plain > 1000 && along > 1000 && logged > 1000, "{plain} {along} {logged}");
+    }
+}
