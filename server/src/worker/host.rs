@@ -4,7 +4,9 @@
 //! is; a panic in a room ends this room and nothing else; the directory is only
 //! written when what it shows of a room has changed.
 
-use std::any::Any;
+mod calls;
+mod plan;
+
 use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -23,13 +25,14 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::clock::{Alarm, Grid, Nanos, Phases, Timeline};
 use super::connection::{Buffers, Connection, Heard, RoomLink};
-use super::load::{Busy, BusyMeter, Ladder, Load, Steps};
-use super::records::{LONG_CALL, Records};
+use super::load::{BusyMeter, Ladder, Load, Steps};
+use super::records::Records;
 use super::{Common, Greeting, NotOpened, NotReserved, Order, RoomSpec};
 use crate::directory::RoomEntry;
 use crate::metrics::WorkerMetrics;
 use crate::net::{Ready, Settled, Sockets};
-use crate::room::{AnyRoom, Joined, RoomFull, RoomId, RoomState, SeatId};
+use crate::room::{AnyRoom, Joined, RoomFull, RoomId, SeatId};
+use calls::{Asks, told};
 
 /// How often rooms without anybody are looked at, and the load is measured.
 const UPKEEP_EVERY: Duration = Duration::from_secs(1);
@@ -82,15 +85,6 @@ struct Hosted {
     entry: RefCell<RoomEntry>,
     /// It is private by its creation, whatever the game says.
     private: bool,
-}
-
-/// Whose code a call of a room runs.
-#[derive(Clone, Copy, PartialEq)]
-enum Asks {
-    /// The game's too: it may take long, and change what the directory shows.
-    Game,
-    /// The room's alone. What follows from it shows with the next step.
-    Room,
 }
 
 impl Host {
@@ -354,133 +348,9 @@ impl Host {
         self.sockets.busy() || self.looked.get().since(self.found.get()) < SILENCE
     }
 
-    /// Whether the next step is due already.
-    fn behind(&self) -> bool {
-        let next = self.plan.borrow().peek().map(|Reverse((deadline, _))| *deadline);
-        next.is_some_and(|next| next <= self.common.clock.now())
-    }
-
     /// The sockets that are read on this worker.
     pub(crate) fn sockets(&self) -> &Sockets {
         &self.sockets
-    }
-
-    /// One step of every room that is due.
-    fn tick(&self) {
-        let clock = self.common.clock;
-        let until = clock.now();
-        while let Some(room) = self.due(until) {
-            let Some(hosted) = self.find(room) else { continue };
-            let Some(mut timeline) = hosted.timeline.take() else { continue };
-            let begun = timeline.begin(clock.now());
-            self.records.borrow_mut().lateness.record(begun.late, begun.lost);
-            let mut steps = self.steps.get();
-            steps.count(begun.behind);
-            self.steps.set(steps);
-            hosted.timeline.set(Some(timeline));
-            let state = self.with(&hosted, |room, _| room.step(begun.deadline.time()));
-            if state == Some(RoomState::Playing) {
-                self.plan.borrow_mut().push(Reverse((timeline.next(), room)));
-            } else {
-                hosted.timeline.set(None);
-            }
-        }
-    }
-
-    /// Takes a room out of the plan whose step was due.
-    fn due(&self, now: Nanos) -> Option<RoomId> {
-        let mut plan = self.plan.borrow_mut();
-        let Reverse((deadline, room)) = *plan.peek()?;
-        if deadline > now {
-            return None;
-        }
-        plan.pop();
-        Some(room)
-    }
-
-    /// Calls a room, and sees to what follows. Nothing if it has ended or panics.
-    fn with<R>(
-        &self,
-        hosted: &Rc<Hosted>,
-        call: impl FnOnce(&mut dyn AnyRoom, Time) -> R,
-    ) -> Option<R> {
-        self.call(hosted, Asks::Game, self.common.clock.time(), call)
-    }
-
-    /// [`with`](Self::with), at a time, and of whom.
-    fn call<R>(
-        &self,
-        hosted: &Rc<Hosted>,
-        asks: Asks,
-        now: Time,
-        call: impl FnOnce(&mut dyn AnyRoom, Time) -> R,
-    ) -> Option<R> {
-        let mut place = hosted.room.borrow_mut();
-        let room = place.as_mut()?;
-        let outcome = catch_unwind(AssertUnwindSafe(|| {
-            let answer = call(room.as_mut(), now);
-            (answer, room.state())
-        }));
-        if asks == Asks::Game {
-            self.took(hosted, now);
-        }
-        match outcome {
-            Ok((answer, RoomState::Over)) => {
-                let ended = place.take();
-                drop(place);
-                self.ended(hosted, ended);
-                Some(answer)
-            }
-            Ok((answer, RoomState::Playing)) if asks == Asks::Room => Some(answer),
-            Ok((answer, state)) => {
-                self.publish(hosted, room.as_ref());
-                if state == RoomState::Playing && hosted.timeline.get().is_none() {
-                    self.schedule(hosted);
-                }
-                Some(answer)
-            }
-            Err(panic) => {
-                let (what, game) = (told(&*panic), hosted.entry.borrow().game);
-                tracing::error!(room = %hosted.id, game, what, "a game panicked, its room ends");
-                self.records.borrow_mut().of(game).rooms_panicked += 1;
-                let failed = place.take();
-                drop(place);
-                self.ended(hosted, failed);
-                None
-            }
-        }
-    }
-
-    /// A call of a room is over. One that took long is named: nobody else on this
-    /// thread was served meanwhile.
-    fn took(&self, hosted: &Hosted, began: Time) {
-        let took = self.common.clock.time().since(began);
-        if took > LONG_CALL {
-            let game = hosted.entry.borrow().game;
-            let took_ms = took.as_millis();
-            tracing::warn!(room = %hosted.id, game, took_ms, "a game held its worker up");
-            self.records.borrow_mut().of(game).long_calls += 1;
-        }
-    }
-
-    /// Forgets a room. Links that it did not close tell their peers that it failed.
-    fn ended(&self, hosted: &Hosted, room: Option<Box<dyn AnyRoom>>) {
-        let game = hosted.entry.borrow().game;
-        self.common.directory.remove(hosted.id);
-        self.rooms.borrow_mut().remove(&hosted.id);
-        self.load.set_rooms(self.rooms.borrow().len());
-        if let Some(room) = &room {
-            self.records.borrow_mut().close(game, room.as_ref());
-            if let Some(why) = room.failure() {
-                tracing::error!(room = %hosted.id, game, %why, "a room cannot go on");
-                self.records.borrow_mut().of(game).rooms_failed += 1;
-            }
-        }
-        // A game may panic in its destructor as well.
-        if catch_unwind(AssertUnwindSafe(|| drop(room))).is_err() {
-            tracing::error!(room = %hosted.id, game, "a game panicked when it was dropped");
-        }
-        tracing::info!(room = %hosted.id, game, "a room is over");
     }
 
     /// What happened so far.
@@ -491,69 +361,6 @@ impl Host {
             .iter()
             .filter_map(|(hosted, place)| Some((hosted.entry.borrow().game, place.as_deref()?)));
         self.records.borrow().snapshot(&self.load, rooms)
-    }
-
-    /// Steps the room from now on.
-    fn schedule(&self, hosted: &Hosted) {
-        let phase = self.phases.next();
-        let now = self.common.clock.now();
-        let timeline = Timeline::new(now, hosted.tick_hz, phase, self.grid.get());
-        hosted.timeline.set(Some(timeline));
-        self.plan.borrow_mut().push(Reverse((timeline.next(), hosted.id)));
-        self.replanned.notify_one();
-    }
-
-    /// Writes the directory's entry anew if the room has changed.
-    fn publish(&self, hosted: &Hosted, room: &dyn AnyRoom) {
-        let mut entry = hosted.entry.borrow_mut();
-        let (players, seats, listing) = (room.players(), room.seats(), room.listing());
-        let private = hosted.private || listing.private;
-        let same = (entry.players, entry.seats_taken) == (players, seats.taken)
-            && entry.seats_max == seats.most
-            && entry.locked == listing.locked
-            && entry.private == private
-            && entry.title == listing.title;
-        if !same {
-            (entry.players, entry.seats_taken) = (players, seats.taken);
-            entry.seats_max = seats.most;
-            entry.locked = listing.locked;
-            entry.private = private;
-            entry.title.clone_from(&listing.title);
-            self.common.directory.put(hosted.id, entry.clone());
-        }
-    }
-
-    /// The load was measured: frames are sent less often if steps are late.
-    fn measured(&self, busy: Busy) {
-        let steps = self.steps.take();
-        self.load.set_busy(busy.load);
-        let before = self.load.shedding();
-        let now = self.ladder.borrow_mut().second(steps);
-        if now != before {
-            let (worker, load) = (self.index, busy.load);
-            let (of, behind) = (steps.all, steps.behind);
-            tracing::warn!(worker, load, behind, of, gave_up = ?before, gives_up = ?now, "overload");
-            self.load.set_shedding(now);
-            for hosted in self.hosted(|_| true) {
-                self.with(&hosted, |room, _| room.thin(now.send_every()));
-            }
-        }
-        self.keep_to(self.grid.get().suited(busy.newest, steps.all));
-    }
-
-    /// Moves the deadlines of all rooms to a grid.
-    fn keep_to(&self, grid: Grid) {
-        if self.grid.replace(grid) == grid {
-            return;
-        }
-        let mut plan = self.plan.borrow_mut();
-        plan.clear();
-        for (id, hosted) in self.rooms.borrow().iter() {
-            let Some(mut timeline) = hosted.timeline.get() else { continue };
-            timeline.keep_to(grid);
-            hosted.timeline.set(Some(timeline));
-            plan.push(Reverse((timeline.next(), *id)));
-        }
     }
 
     /// Wakes rooms without anybody when a kept seat's time is up, or their own.
@@ -629,10 +436,4 @@ impl<T: Settled> Ready for Reader<T> {
         let Reader { connection, host, hosted, joined } = &*self;
         connection.read(now, |heard, now| host.hear(hosted, *joined, heard, now));
     }
-}
-
-/// What a panic says.
-fn told(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("?")
 }

@@ -1,0 +1,92 @@
+//! When the rooms of a worker step, and on which grid.
+
+use std::cmp::Reverse;
+
+use super::{Host, Hosted};
+use crate::room::{RoomId, RoomState};
+use crate::worker::clock::{Grid, Nanos, Timeline};
+use crate::worker::load::Busy;
+
+impl Host {
+    /// Steps the room from now on.
+    pub(super) fn schedule(&self, hosted: &Hosted) {
+        let phase = self.phases.next();
+        let now = self.common.clock.now();
+        let timeline = Timeline::new(now, hosted.tick_hz, phase, self.grid.get());
+        hosted.timeline.set(Some(timeline));
+        self.plan.borrow_mut().push(Reverse((timeline.next(), hosted.id)));
+        self.replanned.notify_one();
+    }
+
+    /// One step of every room that is due.
+    pub(super) fn tick(&self) {
+        let clock = self.common.clock;
+        let until = clock.now();
+        while let Some(room) = self.due(until) {
+            let Some(hosted) = self.find(room) else { continue };
+            let Some(mut timeline) = hosted.timeline.take() else { continue };
+            let begun = timeline.begin(clock.now());
+            self.records.borrow_mut().lateness.record(begun.late, begun.lost);
+            let mut steps = self.steps.get();
+            steps.count(begun.behind);
+            self.steps.set(steps);
+            hosted.timeline.set(Some(timeline));
+            let state = self.with(&hosted, |room, _| room.step(begun.deadline.time()));
+            if state == Some(RoomState::Playing) {
+                self.plan.borrow_mut().push(Reverse((timeline.next(), room)));
+            } else {
+                hosted.timeline.set(None);
+            }
+        }
+    }
+
+    /// Takes a room out of the plan whose step was due.
+    fn due(&self, now: Nanos) -> Option<RoomId> {
+        let mut plan = self.plan.borrow_mut();
+        let Reverse((deadline, room)) = *plan.peek()?;
+        if deadline > now {
+            return None;
+        }
+        plan.pop();
+        Some(room)
+    }
+
+    /// Whether the next step is due already.
+    pub(super) fn behind(&self) -> bool {
+        let next = self.plan.borrow().peek().map(|Reverse((deadline, _))| *deadline);
+        next.is_some_and(|next| next <= self.common.clock.now())
+    }
+
+    /// The load was measured: frames are sent less often if steps are late.
+    pub(super) fn measured(&self, busy: Busy) {
+        let steps = self.steps.take();
+        self.load.set_busy(busy.load);
+        let before = self.load.shedding();
+        let now = self.ladder.borrow_mut().second(steps);
+        if now != before {
+            let (worker, load) = (self.index, busy.load);
+            let (of, behind) = (steps.all, steps.behind);
+            tracing::warn!(worker, load, behind, of, gave_up = ?before, gives_up = ?now, "overload");
+            self.load.set_shedding(now);
+            for hosted in self.hosted(|_| true) {
+                self.with(&hosted, |room, _| room.thin(now.send_every()));
+            }
+        }
+        self.keep_to(self.grid.get().suited(busy.newest, steps.all));
+    }
+
+    /// Moves the deadlines of all rooms to a grid.
+    fn keep_to(&self, grid: Grid) {
+        if self.grid.replace(grid) == grid {
+            return;
+        }
+        let mut plan = self.plan.borrow_mut();
+        plan.clear();
+        for (id, hosted) in self.rooms.borrow().iter() {
+            let Some(mut timeline) = hosted.timeline.get() else { continue };
+            timeline.keep_to(grid);
+            hosted.timeline.set(Some(timeline));
+            plan.push(Reverse((timeline.next(), *id)));
+        }
+    }
+}
