@@ -7,10 +7,10 @@ use super::{COUNT_ORDER, GENERATION_ORDER, GOLOMB_ESCAPE, GROUP, Means, near};
 use crate::bits::{BitWriter, Gather, Mean};
 use crate::heap::Heap;
 use crate::limits::LEAVES_MAX;
-use crate::schema::layout::{Node, Record, TableLayout};
+use crate::schema::layout::{Motion, Node, Record, TableLayout};
 
-use lines::Lines;
 pub use lines::Moving;
+use lines::{Known, Lines};
 use values::{RowEncoder, Texts, Zeros, write_mask};
 
 /// The sections of a table, in their order on the wire.
@@ -220,13 +220,22 @@ impl Encoder {
         rows: impl Iterator<Item = Moving<'a>>,
         heap: &Heap,
     ) {
-        let (mut batch, mut count) = ([Moving::NONE; BATCH], 0);
-        let mut lines = self.lines.take().unwrap_or_default();
         // The section is opened with the first row that is off its line, whose codes
         // take the means already.
         if self.section != Section::Updates {
             self.start_updates(layout);
         }
+        // As it is while every frame comes.
+        if apart == ahead {
+            if let Some(leaves) = layout.motions_in_a_row::<2>() {
+                return self.updates_onward(layout, leaves, apart, rows, heap);
+            }
+            if let Some(leaves) = layout.motions_in_a_row::<3>() {
+                return self.updates_onward(layout, leaves, apart, rows, heap);
+            }
+        }
+        let mut lines = self.lines.take().unwrap_or_default();
+        let (mut batch, mut count) = ([Moving::NONE; BATCH], 0);
         rows.for_each(|row| {
             batch[count % BATCH] = row;
             count += 1;
@@ -237,6 +246,62 @@ impl Encoder {
         });
         self.write_lines(layout, (apart, ahead), &batch[..count], &mut lines, heap);
         self.lines = Some(lines);
+    }
+
+    /// The same for motion leaves side by side and two spans of one length: of most rows,
+    /// all is known at once.
+    #[inline(always)]
+    fn updates_onward<'a, const N: usize>(
+        &mut self,
+        layout: &TableLayout,
+        leaves: &[Motion; N],
+        span: u32,
+        rows: impl Iterator<Item = Moving<'a>>,
+        heap: &Heap,
+    ) {
+        let (mut batch, mut count) = ([Known::default(); BATCH], 0);
+        rows.for_each(|row| {
+            let Some(known) = row.known(layout, leaves, &mut self.means.own) else {
+                self.write_known(layout, &batch[..count]);
+                count = 0;
+                let mut lines = self.lines.take().unwrap_or_default();
+                self.write_lines(layout, (span, span), &[row], &mut lines, heap);
+                self.lines = Some(lines);
+                return;
+            };
+            // A row that is where it was expected leaves its place to the next one.
+            batch[count % BATCH] = known;
+            count += usize::from(known.mask != 0);
+            if count == BATCH {
+                self.write_known(layout, &batch);
+                count = 0;
+            }
+        });
+        self.write_known(layout, &batch[..count]);
+    }
+
+    /// Writes rows of which all is known. On its own, so that its variables have the
+    /// registers for themselves.
+    #[inline(never)]
+    fn write_known(&mut self, layout: &TableLayout, rows: &[Known]) {
+        if rows.is_empty() {
+            return;
+        }
+        if self.section != Section::Updates {
+            self.open(Section::Updates);
+        }
+        self.count += rows.len() as u32;
+        let leaves = layout.record.leaves.len() as u32;
+        let mut head = Head { gap: self.gap, slot: self.slot_before, mask: self.mask_before };
+        let mut gather = self.records.open();
+        for row in rows {
+            gather = head.write(&mut self.records, gather, row.slot, row.mask, leaves);
+            let (bits, length) = row.codes.bits();
+            gather.put(&mut self.records, bits, length);
+            gather.flush(&mut self.records);
+        }
+        self.records.close(gather);
+        (self.gap, self.slot_before, self.mask_before) = (head.gap, head.slot, head.mask);
     }
 
     /// Writes updates, each of which differs in some leaf. On its own, so that its

@@ -4,7 +4,9 @@
 //! what the code in [`crate::bits`] would compute, with all that a writer needs.
 
 use super::escape;
-use crate::bits::{Mean, PEEKED, SHORT_ORDERS};
+use crate::bits::{Gather, Mean, PEEKED, SHORT_ORDERS};
+use crate::limits::LEAVES_MAX;
+use crate::schema::layout::Motion;
 
 /// Orders of codes in the table are below this.
 const ORDERS: usize = SHORT_ORDERS as usize;
@@ -77,7 +79,8 @@ static CODES: [Code; ORDERS * PLACES] = {
     codes
 };
 
-/// The code of a difference from minus [`limit`] of its scalar to just below it; none if it is not, or if its mean is too large for the table.
+/// The code of a difference from minus [`limit`] of its scalar to just below it; none if
+/// it is not, or if its mean is too large for the table.
 #[inline(always)]
 pub(super) fn code(difference: i64, limit: u8, mean: Mean) -> Option<Code> {
     // One comparison for both ends.
@@ -89,6 +92,34 @@ pub(super) fn code(difference: i64, limit: u8, mean: Mean) -> Option<Code> {
     let first = ((Mean::ZEROS_OF_ORDER_0 as usize + 1) - ORDERS) * PLACES;
     let near = (difference + NEAR) as usize;
     CODES.get(place.wrapping_sub(first).wrapping_add(near)).copied()
+}
+
+/// The codes of motion leaves that are side by side, one after the other, and the mask of
+/// those that have one; none if one of them is not in the table, and then nothing is
+/// counted.
+///
+/// Which leaves differ is hard to foresee for a processor: the code of one that does not
+/// has no bits.
+#[inline(always)]
+pub(super) fn codes<const N: usize>(
+    differences: [i64; N],
+    leaves: &[Motion; N],
+    means: &mut [Mean; LEAVES_MAX],
+) -> Option<(u64, Gather)> {
+    let bit = leaves[0].bit;
+    let means: &mut [Mean; N] = means.get_mut(bit as usize..)?.first_chunk_mut()?;
+    let mut found = [Code(0); N];
+    for i in 0..N {
+        found[i] = code(differences[i], leaves[i].scalar.near, means[i])?;
+    }
+    let (mut mask, mut codes) = (0, Gather::default());
+    for i in 0..N {
+        let differs = differences[i] != 0;
+        means[i].count_small_if(differs, found[i].value());
+        codes.push(found[i].bits(), found[i].length());
+        mask |= u64::from(differs) << i;
+    }
+    Some((mask << bit, codes))
 }
 
 /// The code of a value, if it and its mean are small enough for the table. There is

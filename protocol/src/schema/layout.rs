@@ -232,6 +232,18 @@ impl TableLayout {
     }
 }
 
+impl TableLayout {
+    /// The motion leaves, if there are `N` of them and they are side by side: a position
+    /// and a heading mostly are. Loops over so many are compiled on their own.
+    #[inline(always)]
+    pub(crate) fn motions_in_a_row<const N: usize>(&self) -> Option<&[Motion; N]> {
+        let leaves: &[Motion; N] = self.motions.as_slice().try_into().ok()?;
+        let (at, bit) = (leaves[0].at, leaves[0].bit);
+        let mut places = leaves.iter().enumerate();
+        places.all(|(i, leaf)| (leaf.at, leaf.bit) == (at + i, bit + i as u32)).then_some(leaves)
+    }
+}
+
 impl Record {
     /// Zeroes the cells of all leaves and gives their texts back.
     pub fn wipe(&self, cells: &mut [i64], heap: &mut Heap) {

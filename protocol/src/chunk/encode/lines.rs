@@ -26,6 +26,43 @@ impl Moving<'_> {
     /// A place for one.
     pub(super) const NONE: Moving<'static> =
         Moving { slot: 0, touched: 0, earlier: &[], later: &[], new: &[] };
+
+    /// All that is to be written, where nothing but motion changed and the spans are of
+    /// one length, as they are while every frame comes.
+    #[inline(always)]
+    pub(super) fn known<const N: usize>(
+        &self,
+        layout: &TableLayout,
+        leaves: &[Motion; N],
+        means: &mut [Mean; LEAVES_MAX],
+    ) -> Option<Known> {
+        if self.touched & !layout.motion != 0 {
+            return None;
+        }
+        let at = leaves[0].at;
+        let (earlier, later) = (some::<N>(self.earlier, at)?, some::<N>(self.later, at)?);
+        let new = some::<N>(self.new, at)?;
+        let differences = core::array::from_fn(|i| {
+            new[i].wrapping_sub(leaves[i].scalar.go_on(earlier[i], later[i]))
+        });
+        let (mask, codes) = near::codes(differences, leaves, means)?;
+        Some(Known { slot: self.slot, mask, codes })
+    }
+}
+
+/// All that is to be written of a row.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Known {
+    pub(super) slot: u32,
+    /// No leaves if there is nothing.
+    pub(super) mask: u64,
+    pub(super) codes: Gather,
+}
+
+/// As many cells as are asked for, from a place on.
+#[inline(always)]
+fn some<const N: usize>(cells: &[i64], at: usize) -> Option<&[i64; N]> {
+    cells.get(at..)?.first_chunk()
 }
 
 /// What is to be written of a batch, for the rows that are not where straight lines
@@ -243,15 +280,16 @@ mod tests {
         }
     }
 
-    /// A table of so many leaves of motion, a plain one between them, and an option.
-    fn layout(motions: usize) -> Layout {
+    /// A table of so many leaves of motion, a plain one between them or before, and an
+    /// option.
+    fn layout(motions: usize, between: bool) -> Layout {
         let grid = |ring| {
             let (min, max, step, repr) = (-64.0, 64.0, 0.0625, FloatRepr::F32);
             Kind::Quantised { repr, min, max, step, ring, motion: true }
         };
         let byte = || Kind::Int { repr: IntRepr::U8, min: 0, max: 255, motion: false };
         let mut kinds: Vec<Kind> = (0..motions).map(|number| grid(number % 2 == 0)).collect();
-        kinds.insert(motions / 2, byte());
+        kinds.insert(if between { motions / 2 } else { 0 }, byte());
         kinds.push(Kind::Option(Box::new(byte())));
         let fields = kinds.into_iter().enumerate();
         let fields = fields.map(|(number, kind)| Field { name: format!("f{number}"), kind });
@@ -290,7 +328,7 @@ mod tests {
     fn rows_in_batches_have_the_bits_that_each_has_alone() {
         let (heap, mut dice) = (Heap::default(), Dice(1));
         for round in 0..2000 {
-            let layout = layout(round % 8);
+            let layout = layout(round % 8, round % 3 == 0);
             let table = &layout.tables[0];
             let (apart, ahead) = (1 + dice.below(2) as u32, 1 + dice.below(2) as u32);
             let (mut slot, nothing) = (0, vec![0; table.cells]);

@@ -36,14 +36,13 @@ pub(super) trait WithMotion {
 /// Does it with what suits the table best.
 #[inline(always)]
 pub(super) fn choose<W: WithMotion>(layout: &TableLayout, pace: Pace, what: W) -> W::Output {
-    let leaves = layout.motions.as_slice();
-    if let Ok(leaves) = leaves.try_into() {
+    if let Some(leaves) = layout.motions_in_a_row() {
         return in_a_row::<2, W>(leaves, layout, pace, what);
     }
-    if let Ok(leaves) = leaves.try_into() {
+    if let Some(leaves) = layout.motions_in_a_row() {
         return in_a_row::<3, W>(leaves, layout, pace, what);
     }
-    what.with(Any { leaves, mask: layout.motion, pace })
+    what.with(Any { leaves: &layout.motions, mask: layout.motion, pace })
 }
 
 #[inline(always)]
@@ -54,10 +53,6 @@ fn in_a_row<const N: usize, W: WithMotion>(
     what: W,
 ) -> W::Output {
     let first = leaves[0];
-    let mut places = leaves.iter().enumerate();
-    if !places.all(|(i, leaf)| (leaf.at, leaf.bit) == (first.at + i, first.bit + i as u32)) {
-        return what.with(Any { leaves, mask: layout.motion, pace });
-    }
     match pace {
         Pace::Still => what.with(Still::<N> { first: first.at, mask: layout.motion }),
         Pace::Line { apart, ahead } if apart == ahead => what.with(Onward { leaves, first }),
