@@ -21,7 +21,7 @@ use tickwire_protocol::message::ClientMessage;
 use tickwire_protocol::token::TokenKind;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::{spawn_local, yield_now};
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
 use super::clock::{Alarm, Grid, Nanos, Phases, Timeline};
 use super::connection::{Buffers, Connection, Heard, RoomLink};
@@ -113,7 +113,8 @@ impl Host {
 
     /// Follows orders and the clock until it is told to stop; within a `LocalSet`.
     pub(crate) async fn run(self: Rc<Self>, mut orders: mpsc::Receiver<Order>, mut alarm: Alarm) {
-        let mut upkeep = interval(UPKEEP_EVERY);
+        // A share of the first moment would say nothing of the load.
+        let mut upkeep = interval_at(Instant::now() + UPKEEP_EVERY, UPKEEP_EVERY);
         upkeep.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut meter = BusyMeter::new();
         let clock = self.common.clock;
