@@ -5,7 +5,7 @@
 //! then it goes on with the last deadline that has passed, and the time between is lost.
 //!
 //! Waking up for a step takes as long as sending one frame, so rooms share deadlines:
-//! those that would be close to each other are on the same point of a [`Grid`].
+//! those that would be close to each other are on the same point of a [`Raster`].
 
 use std::cell::Cell;
 use std::io;
@@ -80,17 +80,17 @@ impl Phases {
 
 /// How far the points are apart on which deadlines of rooms lie.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Grid {
+pub(crate) struct Raster {
     apart_ns: u64,
 }
 
-impl Default for Grid {
+impl Default for Raster {
     fn default() -> Self {
-        Grid { apart_ns: 500_000 }
+        Raster { apart_ns: 500_000 }
     }
 }
 
-impl Grid {
+impl Raster {
     /// From the coarsest, with 500 wake-ups a second, to the finest.
     const ALL_NS: [u64; 5] = [2_000_000, 1_000_000, 500_000, 250_000, 125_000];
     /// The work of a point takes at most so long: the last of the rooms that share it
@@ -107,7 +107,7 @@ impl Grid {
 
     /// The grid that suits a worker which was busy for a share of a second with so many
     /// steps; this one if there is nothing to go by.
-    pub(crate) fn suited(self, busy: f64, steps: u32) -> Grid {
+    pub(crate) fn suited(self, busy: f64, steps: u32) -> Raster {
         if busy <= 0.0 || steps == 0 {
             return self;
         }
@@ -118,7 +118,7 @@ impl Grid {
             apart * busy * work <= Self::WORK_MAX_NS && step_ns * work * Self::STEPS_MIN <= apart
         };
         let finest = Self::ALL_NS[Self::ALL_NS.len() - 1];
-        Grid { apart_ns: Self::ALL_NS.into_iter().find(fits).unwrap_or(finest) }
+        Raster { apart_ns: Self::ALL_NS.into_iter().find(fits).unwrap_or(finest) }
     }
 
     /// Where on the grid a phase is, a part of 2^32 of a period.
@@ -158,7 +158,7 @@ pub(crate) struct Begun {
 
 impl Timeline {
     /// Deadlines from now on. `phase`, a part of 2^32, spreads rooms over a period.
-    pub(crate) fn new(now: Nanos, tick_hz: u32, phase: u32, grid: Grid) -> Timeline {
+    pub(crate) fn new(now: Nanos, tick_hz: u32, phase: u32, grid: Raster) -> Timeline {
         let tick_hz = u64::from(tick_hz.max(1));
         let mut timeline = Timeline { tick_hz, phase, offset_ns: 0, count: 0, behind: 0 };
         timeline.keep_to(grid);
@@ -168,7 +168,7 @@ impl Timeline {
     }
 
     /// Moves the deadlines to a grid, by less than it is apart.
-    pub(crate) fn keep_to(&mut self, grid: Grid) {
+    pub(crate) fn keep_to(&mut self, grid: Raster) {
         self.offset_ns = grid.point(self.period_ns(), self.phase);
     }
 
@@ -322,7 +322,7 @@ mod tests {
 
     #[test]
     fn deadlines_do_not_drift_when_steps_are_late() {
-        let mut timeline = Timeline::new(Nanos(5), HZ, 0, Grid::default());
+        let mut timeline = Timeline::new(Nanos(5), HZ, 0, Raster::default());
         for step in 1..100 {
             assert_eq!(timeline.next(), Nanos(step * PERIOD));
             assert_eq!(begin(&mut timeline, step * PERIOD + 7), (step * PERIOD, 7, 0));
@@ -331,7 +331,7 @@ mod tests {
 
     #[test]
     fn a_rate_that_does_not_divide_a_second_keeps_it() {
-        let mut timeline = Timeline::new(Nanos(0), 30, 0, Grid::default());
+        let mut timeline = Timeline::new(Nanos(0), 30, 0, Raster::default());
         let first = timeline.next();
         for _ in 0..30 * 3600 {
             timeline.begin(timeline.next());
@@ -341,7 +341,7 @@ mod tests {
 
     #[test]
     fn a_stalled_room_catches_up_two_steps_and_loses_the_rest() {
-        let mut timeline = Timeline::new(Nanos(0), HZ, 0, Grid::default());
+        let mut timeline = Timeline::new(Nanos(0), HZ, 0, Raster::default());
         let now = 11 * PERIOD;
         assert_eq!(begin(&mut timeline, now), (PERIOD, 10 * PERIOD, 0));
         assert_eq!(begin(&mut timeline, now), (2 * PERIOD, 9 * PERIOD, 0));
@@ -352,7 +352,7 @@ mod tests {
 
     #[test]
     fn a_stalled_room_keeps_its_phase() {
-        let mut timeline = Timeline::new(Nanos(0), HZ, 1 << 31, Grid::default());
+        let mut timeline = Timeline::new(Nanos(0), HZ, 1 << 31, Raster::default());
         let (half, now) = (PERIOD / 2, 11 * PERIOD);
         assert_eq!(begin(&mut timeline, now), (half, 10 * PERIOD + half, 0));
         assert_eq!(begin(&mut timeline, now), (half + PERIOD, 9 * PERIOD + half, 0));
@@ -364,8 +364,8 @@ mod tests {
     #[test]
     fn rooms_of_one_rate_share_points_whenever_they_began() {
         for (tick_hz, began) in [(60, 1), (60, 3_600_000_000_007), (30, 77_777_777_777)] {
-            let first = Timeline::new(Nanos(0), tick_hz, 1 << 30, Grid::default());
-            let second = Timeline::new(Nanos(began), tick_hz, 1 << 30, Grid::default());
+            let first = Timeline::new(Nanos(0), tick_hz, 1 << 30, Raster::default());
+            let second = Timeline::new(Nanos(began), tick_hz, 1 << 30, Raster::default());
             let mut first = Timeline { count: second.count, ..first };
             assert_eq!(first.begin(second.next()).late, Duration::ZERO);
         }
@@ -373,13 +373,13 @@ mod tests {
 
     #[test]
     fn deadlines_move_by_less_than_the_grid_is_apart() {
-        let all = Grid::ALL_NS.map(|apart_ns| Grid { apart_ns });
+        let all = Raster::ALL_NS.map(|apart_ns| Raster { apart_ns });
         for phase in (0..=u32::MAX).step_by(1 << 24) {
             for (from, to) in all.iter().flat_map(|from| all.iter().map(move |to| (*from, *to))) {
                 let mut timeline = Timeline::new(Nanos(1_234_567_890), HZ, phase, from);
                 let before = timeline.next();
                 timeline.keep_to(to);
-                let most = PERIOD / Grid::POINTS_MIN.max(PERIOD / from.apart_ns.max(to.apart_ns));
+                let most = PERIOD / Raster::POINTS_MIN.max(PERIOD / from.apart_ns.max(to.apart_ns));
                 assert!(before.0.abs_diff(timeline.next().0) < most, "{from:?} {to:?} {phase}");
             }
         }
@@ -387,7 +387,7 @@ mod tests {
 
     #[test]
     fn cheap_rooms_share_points_and_dear_ones_have_their_own() {
-        let suited = |busy, steps| Grid::default().suited(busy, steps).apart_ns;
+        let suited = |busy, steps| Raster::default().suited(busy, steps).apart_ns;
         // Rooms of 8 at 60 Hz, and the same when there is much more to do.
         assert_eq!(suited(0.1, 3_750), 2_000_000);
         assert_eq!(suited(0.3, 3_750), 1_000_000);
@@ -398,8 +398,8 @@ mod tests {
 
     #[test]
     fn nothing_to_go_by_changes_no_grid() {
-        for apart_ns in Grid::ALL_NS {
-            let grid = Grid { apart_ns };
+        for apart_ns in Raster::ALL_NS {
+            let grid = Raster { apart_ns };
             assert_eq!((grid.suited(0.0, 100), grid.suited(0.5, 0)), (grid, grid));
         }
     }
@@ -408,7 +408,7 @@ mod tests {
     fn a_load_that_stays_is_met_by_a_grid_that_stays() {
         for (thousandths, steps) in (1..1000).flat_map(|it| [(it, 200), (it, 2_000), (it, 9_000)]) {
             let busy = f64::from(thousandths) / 1000.0;
-            let settled = Grid::default().suited(busy * 0.9, steps).suited(busy, steps);
+            let settled = Raster::default().suited(busy * 0.9, steps).suited(busy, steps);
             assert_eq!(settled.suited(busy * 0.9, steps), settled, "{busy} {steps}");
             assert_eq!(settled.suited(busy, steps), settled, "{busy} {steps}");
         }
@@ -416,7 +416,7 @@ mod tests {
 
     #[test]
     fn a_room_that_is_two_steps_late_loses_nothing() {
-        let mut timeline = Timeline::new(Nanos(0), HZ, 0, Grid::default());
+        let mut timeline = Timeline::new(Nanos(0), HZ, 0, Raster::default());
         let now = 3 * PERIOD;
         for step in 1..=3 {
             assert_eq!(begin(&mut timeline, now).2, 0, "{step}");
@@ -429,7 +429,7 @@ mod tests {
         let now = Nanos(1_234_567_890);
         let phases = [0, 1 << 30, 1 << 31, 3 << 30];
         for phase in phases {
-            let next = Timeline::new(now, HZ, phase, Grid::default()).next();
+            let next = Timeline::new(now, HZ, phase, Raster::default()).next();
             assert!(next > now && next.since(now) <= Duration::from_nanos(PERIOD));
             assert_eq!(next.0 % PERIOD, PERIOD / 4 * u64::from(phase >> 30));
         }

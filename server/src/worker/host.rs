@@ -23,7 +23,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::{spawn_local, yield_now};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
-use super::clock::{Alarm, Grid, Nanos, Phases, Timeline};
+use super::clock::{Alarm, Nanos, Phases, Raster, Timeline};
 use super::connection::{Buffers, Connection, Heard, RoomLink};
 use super::load::{BusyMeter, Ladder, Load, Steps};
 use super::records::Records;
@@ -56,7 +56,7 @@ pub(crate) struct Host {
     replanned: Notify,
     records: RefCell<Records>,
     phases: Phases,
-    grid: Cell<Grid>,
+    grid: Cell<Raster>,
     /// The steps since the load was measured.
     steps: Cell<Steps>,
     ladder: RefCell<Ladder>,
@@ -111,7 +111,7 @@ impl Host {
         })
     }
 
-    /// Follows orders and the clock until it is told to stop; within a `LocalSet`.
+    /// Follows orders and the clock until it is told to stop.
     pub(crate) async fn run(self: Rc<Self>, mut orders: mpsc::Receiver<Order>, mut alarm: Alarm) {
         // A share of the first moment would say nothing of the load.
         let mut upkeep = interval_at(Instant::now() + UPKEEP_EVERY, UPKEEP_EVERY);

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use super::{Host, Hosted};
 use crate::room::{RoomId, RoomState};
-use crate::worker::clock::{Grid, Nanos, Timeline};
+use crate::worker::clock::{Nanos, Raster, Timeline};
 use crate::worker::load::Busy;
 
 impl Host {
@@ -76,7 +76,7 @@ impl Host {
     }
 
     /// Moves the deadlines of all rooms to a grid.
-    fn keep_to(&self, grid: Grid) {
+    fn keep_to(&self, grid: Raster) {
         if self.grid.replace(grid) == grid {
             return;
         }
