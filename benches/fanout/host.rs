@@ -3,7 +3,8 @@
 //!
 //! On its standard input, a line `room` makes a room and prints the tokens of its
 //! seats; `mark` begins a measurement, and `late` prints how late ticks began since
-//! then, how busy the busiest worker is and how much a worker gives up; the end ends it.
+//! then, how busy the busiest worker is, how much a worker gives up, and the same lateness by
+//! pieces of half a second, each with what was stolen; the end ends it.
 
 use std::io::{self, BufRead};
 use std::time::Duration;
@@ -14,9 +15,14 @@ use tickwire::server::{Handle, Place, Server, Wish};
 use tickwire::worker::Lateness;
 use tokio::runtime::Builder;
 use tokio::sync::mpsc;
+use tokio::time::{Instant, interval_at};
 
 use super::game::Race;
-use super::machine::raise_file_limit;
+use super::machine::{SERVER_CORE, Spare, raise_file_limit};
+
+/// A piece of a measurement: as long as the kernel needs to notice what is stolen, and short
+/// enough for some to be without.
+const PIECE: Duration = Duration::from_millis(500);
 
 /// Serves rooms of `players` at `hz` on the cores that it was started on.
 pub(crate) fn serve(players: usize, hz: u32, workers: usize, npcs: u32) -> io::Result<()> {
@@ -54,7 +60,6 @@ async fn run<G: Game>(players: usize, workers: usize, npcs: u32) -> io::Result<(
     let server = server.map_err(io::Error::other)?;
     println!("ready {}", server.addr());
     let handle = server.handle();
-    let mut marked = Lateness::default();
     let (orders, mut inbox) = mpsc::unbounded_channel();
     std::thread::spawn(move || {
         for line in io::stdin().lock().lines().map_while(Result::ok) {
@@ -65,27 +70,75 @@ async fn run<G: Game>(players: usize, workers: usize, npcs: u32) -> io::Result<(
     });
     server
         .run_until(async move {
-            while let Some(order) = inbox.recv().await {
-                match order.as_str() {
-                    "room" => println!("{}", room(&handle, G::NAME, players, npcs).await.join(" ")),
-                    "mark" => {
-                        marked = handle.lateness().await;
+            let mut watch = Watch::begin(&handle).await;
+            let mut piece = interval_at(Instant::now() + PIECE, PIECE);
+            loop {
+                let order = tokio::select! {
+                    order = inbox.recv() => order,
+                    _ = piece.tick() => {
+                        watch.end_piece(&handle).await;
+                        continue;
+                    }
+                };
+                match order.as_deref() {
+                    Some("room") => {
+                        println!("{}", room(&handle, G::NAME, players, npcs).await.join(" "));
+                    }
+                    Some("mark") => {
+                        watch = Watch::begin(&handle).await;
+                        piece.reset();
                         println!("marked");
                     }
-                    "late" => {
-                        let metrics = handle.metrics().await;
-                        let late = metrics.lateness().since(&marked);
-                        let us = |share| late.quantile(share).as_micros();
-                        let busy = metrics.workers.iter().map(|it| it.busy).fold(0.0, f64::max);
-                        let sheds = metrics.workers.iter().map(|it| it.sheds as u8).max();
-                        println!("{} {} {busy:.3} {}", us(0.5), us(0.99), sheds.unwrap_or(0));
-                    }
-                    _ => {}
+                    Some("late") => println!("{}", watch.told(&handle).await),
+                    Some(_) => {}
+                    None => return,
                 }
             }
         })
         .await;
     Ok(())
+}
+
+/// How late ticks begin, from a mark on.
+struct Watch {
+    marked: Lateness,
+    /// At the begin of the piece that goes on.
+    before: (Lateness, Spare),
+    /// p99 of each piece, in µs, and seconds that were stolen.
+    pieces: Vec<(u128, f64)>,
+}
+
+impl Watch {
+    async fn begin(handle: &Handle) -> Watch {
+        let marked = handle.lateness().await;
+        Watch { before: (marked.clone(), spare()), marked, pieces: Vec::new() }
+    }
+
+    async fn end_piece(&mut self, handle: &Handle) {
+        let now = (handle.lateness().await, spare());
+        let late = now.0.since(&self.before.0);
+        let stolen = now.1.since(self.before.1).stolen;
+        self.pieces.push((late.quantile(0.99).as_micros(), stolen));
+        self.before = now;
+    }
+
+    async fn told(&self, handle: &Handle) -> String {
+        let metrics = handle.metrics().await;
+        let late = metrics.lateness().since(&self.marked);
+        let us = |share| late.quantile(share).as_micros();
+        let busy = metrics.workers.iter().map(|it| it.busy).fold(0.0, f64::max);
+        let sheds = metrics.workers.iter().map(|it| it.sheds as u8).max();
+        let mut told = format!("{} {} {busy:.3} {}", us(0.5), us(0.99), sheds.unwrap_or(0));
+        for (late, stolen) in &self.pieces {
+            told.push_str(&format!(" {late} {stolen:.3}"));
+        }
+        told
+    }
+}
+
+/// What the server's core has left; nothing where the kernel does not say.
+fn spare() -> Spare {
+    Spare::of(&[SERVER_CORE]).unwrap_or_default()
 }
 
 /// The tokens of a new room's seats.

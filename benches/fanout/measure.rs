@@ -15,6 +15,9 @@ use super::spread::quantile_ms;
 const OTHERS_MAX: f64 = 0.12;
 const STOLEN_MAX: f64 = 0.12;
 
+/// Of a core, how far a load may be from the one that is wanted.
+const LOAD_OFF_MAX: f64 = 0.05;
+
 /// What is measured.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 pub(crate) struct Setting {
@@ -32,6 +35,11 @@ impl Setting {
     /// All that is usual.
     pub(crate) fn of(peer: Peer, players: usize, clients: usize, hz: u32) -> Setting {
         Setting { peer, play: Play::EveryTick, players, clients, hz, workers: 1, npcs: 0 }
+    }
+
+    /// The same with as many clients as would load the server so far, going by a sample.
+    pub(crate) fn with_load(self, share: f64, sample: &Sample) -> Setting {
+        self.with_clients(sample.clients as f64 * share / sample.load)
     }
 
     /// The same with another number of clients, in whole rooms.
@@ -62,6 +70,15 @@ impl Quantiles {
     }
 }
 
+/// A piece of a window.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Piece {
+    /// How late 99 of 100 ticks began at most.
+    pub(crate) late_us: f64,
+    /// Seconds that the machine below took from the server's core.
+    pub(crate) stolen: f64,
+}
+
 /// What one round of a setting gave.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Sample {
@@ -87,6 +104,9 @@ pub(crate) struct Sample {
     pub(crate) echo_ms: Option<Quantiles>,
     /// How late ticks began; of Tickwire.
     pub(crate) late_us: Option<Quantiles>,
+    /// The same by pieces of half a second.
+    #[serde(default)]
+    pub(crate) pieces: Vec<Piece>,
     /// Cores that the load's generator used, and how far it was behind its plan.
     pub(crate) generator: f64,
     pub(crate) behind_ms: f64,
@@ -118,6 +138,11 @@ impl Sample {
     pub(crate) fn work_per_core(&self) -> f64 {
         let shared = if self.cores > 1 { self.generator } else { 0.0 };
         self.frames / (self.cores as f64 - shared - self.stolen)
+    }
+
+    /// Whether it loaded the server about so far.
+    pub(crate) fn loads(&self, share: f64) -> bool {
+        (self.load - share).abs() <= LOAD_OFF_MAX
     }
 
     /// Whether somebody else had much of the cores.
@@ -218,6 +243,12 @@ impl Stage {
             interval_ms: Quantiles::of_ns(&seen.intervals),
             echo_ms: Quantiles::of_ns(&seen.echoes),
             late_us: late.first().zip(late.get(1)).map(|(&p50, &p99)| Quantiles { p50, p99 }),
+            pieces: late[late.len().min(4)..]
+                .as_chunks()
+                .0
+                .iter()
+                .map(|&[late_us, stolen]| Piece { late_us, stolen })
+                .collect(),
             generator,
             behind_ms: seen.behind.as_secs_f64() * 1000.0,
             cores: server.cores().len(),

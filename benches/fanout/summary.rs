@@ -3,14 +3,10 @@
 
 use super::crowd::Play;
 use super::measure::{Quantiles, Sample, Setting};
-use super::parts::COMPARED_CLIENTS;
+use super::parts::{COMPARED_CLIENTS, SEVEN};
 use super::rows::Row;
 use super::server::Peer;
 use super::spread::Spread;
-
-/// Of a core, what the machine below may have taken of a window that counts as untouched:
-/// less than the kernel accounts for at once.
-const TAKEN_MAX: f64 = 0.005;
 
 /// What a number must be.
 #[derive(Clone, Copy)]
@@ -162,22 +158,26 @@ impl Rows<'_> {
             }
             if let Some(own) = self.of("load/seven", Peer::Tickwire, 50, hz) {
                 let load = own.middle(|sample| sample.load) * 100.0;
-                // A core that is taken away for 20 ms makes more than a hundredth of a
-                // window's steps late.
-                let judged = ("untouched windows", TAKEN_MAX, Target::AtMost(1.0));
-                for (windows, most, target) in [judged, ("windows in all", 1.0, Target::None)] {
-                    let untouched = |sample: &&Sample| sample.stolen < most;
-                    let late = own.samples.iter().filter(untouched);
-                    let late = late.filter_map(|sample| Some(sample.late_us?.p99 / 1000.0));
-                    let late: Vec<f64> = late.collect();
-                    let what = format!(
-                        "p99 of a tick's lateness at {load:.0} % load: {hz} Hz, {} {windows}",
-                        late.len(),
-                    );
-                    lines.extend(line(&what, target, " ms", 2, Spread::of(late), own));
-                }
+                lines.extend(self.lateness(own, load, hz));
             }
         }
+    }
+
+    /// By half seconds from which the machine below took nothing that the kernel noticed: a
+    /// core that is taken away for 20 ms makes more than a hundredth of a window's steps late.
+    /// Windows with another load than the one that was wanted are left out.
+    fn lateness(&self, own: &Row, load: f64, hz: u32) -> Vec<String> {
+        let what = format!("p99 of a tick's lateness at {load:.0} % load: {hz} Hz");
+        let loaded = || own.samples.iter().filter(|sample| sample.loads(SEVEN));
+        let pieces = || loaded().flat_map(|sample| &sample.pieces);
+        let whole: Vec<_> = pieces().filter(|piece| piece.stolen == 0.0).collect();
+        let whole = whole.iter().map(|piece| piece.late_us / 1000.0).collect::<Vec<_>>();
+        let halves = format!("{what}, {} of {} half seconds", whole.len(), pieces().count());
+        let windows: Vec<_> = loaded().filter_map(|it| Some(it.late_us?.p99 / 1000.0)).collect();
+        let windows_told = format!("{what}, whole windows");
+        let judged = line(&halves, Target::AtMost(1.0), " ms", 2, Spread::of(whole), own);
+        let told = line(&windows_told, Target::None, " ms", 2, Spread::of(windows), own);
+        judged.into_iter().chain(told).collect()
     }
 
     fn memory(&self, lines: &mut Vec<String>) {

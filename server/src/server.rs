@@ -146,6 +146,8 @@ impl Builder {
             return Err(problem);
         }
         let accept = Accept::new(&self.config)?;
+        let memory = self.config.huge_pages.then(tickwire_heap::keep);
+        let memory = memory.transpose().map_err(StartError::System)?.flatten();
         let address = self.config.listen;
         let listener = net::bind(address)
             .and_then(|listener| Ok((listener.local_addr()?, listener)))
@@ -159,7 +161,8 @@ impl Builder {
             workers.push(worker.map_err(StartError::System)?);
         }
         let mailboxes = workers.iter().map(|worker| worker.mailbox.clone()).collect();
-        Ok(Server { listener, accept, address, node: setup.finish(mailboxes), workers })
+        let node = setup.finish(mailboxes);
+        Ok(Server { listener, accept, address, node, workers, _memory: memory })
     }
 
     /// A server of one worker without threads and sockets: streams are handed to it
@@ -187,6 +190,7 @@ pub struct Server {
     address: SocketAddr,
     node: Arc<Node>,
     workers: Vec<Worker>,
+    _memory: Option<tickwire_heap::Keeper>,
 }
 
 impl fmt::Debug for Server {
@@ -220,7 +224,7 @@ impl Server {
     /// games are told and clients get a `Bye`; what was written arrives, or the
     /// deadline does.
     pub async fn run_until(self, shutdown: impl Future<Output = ()>) {
-        let Server { listener, accept, node, workers, .. } = self;
+        let Server { listener, accept, node, workers, _memory, .. } = self;
         let mut connections = JoinSet::new();
         tokio::select! {
             () = accept.run(&listener, &node, &mut connections) => {}

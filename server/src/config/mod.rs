@@ -57,6 +57,8 @@ pub struct Config {
     pub drain: Duration,
     /// When clients may come back after a restart, at the earliest.
     pub retry_after: Duration,
+    /// Whether memory is put into huge pages, where the machine has them.
+    pub huge_pages: bool,
     /// What is logged.
     pub log_level: LogLevel,
     /// How it is logged.
@@ -81,6 +83,7 @@ impl Default for Config {
             dispose_after: Duration::from_secs(10),
             drain: Duration::from_secs(5),
             retry_after: Duration::from_secs(1),
+            huge_pages: true,
             log_level: LogLevel::Info,
             log_format: LogFormat::Text,
         }

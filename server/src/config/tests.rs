@@ -63,6 +63,7 @@ fn flags_variables_and_the_file_say_the_same() {
         ("dispose_after_s", "10"),
         ("drain_s", "11"),
         ("retry_after_s", "12"),
+        ("huge_pages", "false"),
         ("log_level", "debug"),
         ("log_format", "json"),
     ];
