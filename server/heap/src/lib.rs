@@ -8,14 +8,14 @@
 //!
 //! An allocator gets its memory in pieces that are smaller than that, and the kernel gives
 //! huge pages by itself only for what is larger; what it collects later takes minutes. So
-//! a thread looks at the memory once a second and asks the kernel to collect what is mostly
+//! a thread looks at the memory four times a second and asks the kernel to collect what is mostly
 //! in use: nothing moves as the program sees it. It works with any allocator, and
 //! costs nothing in a process that does not grow.
 
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
-pub use linux::{Collector, Range, Step};
+pub use linux::{Collector, Outcome, Range};
 
 use std::io;
 #[cfg(target_os = "linux")]

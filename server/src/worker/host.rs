@@ -25,6 +25,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
 use super::clock::{Alarm, Nanos, Phases, Raster, Timeline};
 use super::connection::{Buffers, Connection, Heard, RoomLink};
+use super::lead::Lead;
 use super::load::{BusyMeter, Ladder, Load, Steps};
 use super::records::Records;
 use super::{Common, Greeting, NotOpened, NotReserved, Order, RoomSpec};
@@ -68,6 +69,8 @@ pub(crate) struct Host {
     /// When the sockets were looked at last, and when something had come last.
     looked: Cell<Nanos>,
     found: Cell<Nanos>,
+    /// How long that takes before a step.
+    lead: Lead,
     /// Connections whose drivers have not ended.
     connections: Cell<usize>,
     /// The last of them has.
@@ -106,6 +109,7 @@ impl Host {
             buffers: Buffers::new(),
             looked: Cell::default(),
             found: Cell::default(),
+            lead: Lead::default(),
             connections: Cell::new(0),
             idle: Notify::new(),
         })
@@ -123,7 +127,10 @@ impl Host {
             self.sockets.ring_always();
         }
         loop {
-            let step = self.plan.borrow().peek().map(|Reverse((deadline, _))| *deadline);
+            // A clock that a simulation turns stands still while sockets are read.
+            let lead = if alarm.is_precise() { self.lead.time() } else { Duration::ZERO };
+            let step =
+                self.plan.borrow().peek().map(|Reverse((deadline, _))| deadline.before(lead));
             let pauses = alarm.is_precise() && self.hears();
             let look = pauses.then(|| self.looked.get().after(LOOK_PAUSE));
             let next = step.into_iter().chain(look).min();
@@ -131,8 +138,11 @@ impl Host {
             // still follows orders, and notices.
             tokio::select! {
                 () = alarm.until(&clock, next.unwrap_or_default()), if next.is_some() => {
-                    self.look();
-                    self.tick();
+                    let took = self.look();
+                    if next == step {
+                        self.lead.took(took);
+                    }
+                    self.tick(lead);
                     // Drivers and orders have their turn, also when the next step is due.
                     if self.behind() {
                         yield_now().await;
@@ -330,10 +340,12 @@ impl Host {
         });
     }
 
-    /// Reads what has come from the peers.
-    fn look(&self) {
+    /// Reads what has come from the peers; how long that took.
+    fn look(&self) -> Duration {
+        let before = self.common.clock.now();
         let found = self.sockets.look(|| self.common.clock.time());
         self.looked_now(found);
+        self.looked.get().since(before)
     }
 
     fn looked_now(&self, found: bool) {

@@ -17,6 +17,7 @@ mod clock;
 mod connection;
 mod host;
 mod lateness;
+mod lead;
 mod load;
 mod records;
 mod spec;

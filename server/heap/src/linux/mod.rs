@@ -1,4 +1,4 @@
-//! Looks for memory that is in use and not in huge pages, a range at a time.
+//! Looks for memory that is in use and not in huge pages.
 
 mod advice;
 mod maps;
@@ -14,16 +14,14 @@ pub(crate) use thread::Thread;
 /// Addresses of one huge page.
 pub type Range = std::ops::Range<usize>;
 
-/// What a look at the memory came to.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Step {
-    /// This range is in a huge page now.
-    Collapsed(Range),
-    /// The kernel puts this range into a huge page in its own time: it is one before 6.1, or
-    /// the range is in use in a way that it has to wait for.
-    Asked(Range),
-    /// There is nothing left to do before the process grows.
-    Done,
+/// What became of a range.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// It is in a huge page now.
+    Collapsed,
+    /// The kernel puts it into a huge page in its own time: it is one before 6.1, or the range
+    /// is in use in a way that it has to wait for.
+    Asked,
     /// The kernel has no huge page to give at the moment.
     NoneFree,
 }
@@ -47,7 +45,7 @@ pub struct Collector {
     huge: usize,
     /// Starts of the ranges that were dealt with and are still there.
     done: BTreeSet<usize>,
-    /// Pages that were in memory when there was nothing left to do.
+    /// The fewest pages that were in memory since nothing was found.
     settled: Option<usize>,
     /// What was read last; kept, so that looking allocates nothing.
     text: String,
@@ -78,26 +76,40 @@ impl Collector {
         })
     }
 
-    /// Collects the first range that is worth it.
+    /// The ranges that are worth a huge page and are not in one.
     ///
     /// # Errors
     /// If the kernel does not say how memory is used.
-    pub fn step(&mut self) -> io::Result<Step> {
+    pub fn waiting(&mut self) -> io::Result<Vec<Range>> {
         let resident = self.resident()?;
-        if let Some(settled) = self.settled
-            && resident < settled + self.huge / self.page / 4
-        {
+        let grown = |settled: usize| resident >= settled + self.huge / self.page / 4;
+        if let Some(settled) = self.settled.filter(|settled| !grown(*settled)) {
             self.settled = Some(resident.min(settled));
-            return Ok(Step::Done);
+            return Ok(Vec::new());
         }
-        self.settled = None;
-        match self.look()? {
-            Some(range) => self.collapse(range),
-            None => {
-                self.settled = Some(resident);
-                Ok(Step::Done)
-            }
-        }
+        let waiting = self.look()?;
+        self.settled = waiting.is_empty().then_some(resident);
+        Ok(waiting)
+    }
+
+    /// Puts a range into a huge page, if the kernel has one.
+    ///
+    /// # Errors
+    /// If the range is no longer there.
+    pub fn collapse(&mut self, range: &Range) -> io::Result<Outcome> {
+        // So that the kernel knows it too, should parts be given back and used again.
+        advice::wish(range)?;
+        advice::prepare(self.huge)?;
+        let outcome = match advice::collapse(range) {
+            Ok(()) => Outcome::Collapsed,
+            Err(error) => match error.raw_os_error() {
+                Some(libc::EINVAL | libc::EAGAIN | libc::EBUSY) => Outcome::Asked,
+                Some(libc::ENOMEM) => return Ok(Outcome::NoneFree),
+                _ => return Err(error),
+            },
+        };
+        self.done.insert(range.start);
+        Ok(outcome)
     }
 
     /// Pages of the process that are in memory.
@@ -107,38 +119,20 @@ impl Collector {
         pages.ok_or_else(|| io::Error::other("statm without resident pages"))
     }
 
-    /// The first range that is in use and was not dealt with.
-    fn look(&mut self) -> io::Result<Option<Range>> {
+    /// The ranges that are in use and were not dealt with.
+    fn look(&mut self) -> io::Result<Vec<Range>> {
         read(&mut self.maps, &mut self.text)?;
         let mut done = BTreeSet::new();
-        let mut found = None;
+        let mut waiting = Vec::new();
         for range in maps::heaps(&self.text).flat_map(|heap| within(heap, self.huge)) {
             if self.done.contains(&range.start) {
                 done.insert(range.start);
-            } else if found.is_none()
-                && used(&self.pagemap, &mut self.entries, range.start / self.page)?
-            {
-                found = Some(range);
+            } else if used(&self.pagemap, &mut self.entries, range.start / self.page)? {
+                waiting.push(range);
             }
         }
         self.done = done;
-        Ok(found)
-    }
-
-    fn collapse(&mut self, range: Range) -> io::Result<Step> {
-        // So that the kernel knows it too, should parts be given back and used again.
-        advice::wish(&range)?;
-        advice::prepare(self.huge)?;
-        let step = match advice::collapse(&range) {
-            Ok(()) => Step::Collapsed(range.clone()),
-            Err(error) => match error.raw_os_error() {
-                Some(libc::EINVAL | libc::EAGAIN | libc::EBUSY) => Step::Asked(range.clone()),
-                Some(libc::ENOMEM) => return Ok(Step::NoneFree),
-                _ => return Err(error),
-            },
-        };
-        self.done.insert(range.start);
-        Ok(step)
+        Ok(waiting)
     }
 }
 

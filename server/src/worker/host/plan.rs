@@ -1,6 +1,7 @@
 //! When the rooms of a worker step, and on which grid.
 
 use std::cmp::Reverse;
+use std::time::Duration;
 
 use super::{Host, Hosted};
 use crate::room::{RoomId, RoomState};
@@ -18,10 +19,10 @@ impl Host {
         self.replanned.notify_one();
     }
 
-    /// One step of every room that is due.
-    pub(super) fn tick(&self) {
+    /// One step of every room that is due, or will be within `lead`.
+    pub(super) fn tick(&self, lead: Duration) {
         let clock = self.common.clock;
-        let until = clock.now();
+        let until = clock.now().after(lead);
         while let Some(room) = self.due(until) {
             let Some(hosted) = self.find(room) else { continue };
             let Some(mut timeline) = hosted.timeline.take() else { continue };
