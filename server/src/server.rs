@@ -354,8 +354,8 @@ impl Local {
         Handle { node: Arc::clone(&self.node) }
     }
 
-    /// Runs the worker, within a `LocalSet`, until `shutdown` is ready and all
-    /// connections have ended.
+    /// Runs the worker until `shutdown` is ready and all connections have ended. Within
+    /// something that takes local tasks: a `LocalRuntime` or a `LocalSet`.
     pub async fn run_until(self, shutdown: impl Future<Output = ()>) {
         let Local { node, host } = self;
         let LocalHost { common, mailbox, orders, alarm } = host;
