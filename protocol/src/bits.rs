@@ -18,6 +18,10 @@
 //! Nothing here allocates beyond the writer's own buffer, and the reader
 //! answers zeros past its end: callers ask [`BitReader::overrun`] once a record.
 
+mod short;
+
+pub(crate) use short::{PEEKED, SHORT_ORDERS, Short};
+
 /// Writes bits to a growing buffer that it keeps between uses.
 #[derive(Debug, Default)]
 pub struct BitWriter {
@@ -202,62 +206,6 @@ impl Gather {
     }
 }
 
-/// Orders of short codes are below this.
-pub(crate) const SHORT_ORDERS: u32 = 8;
-/// Bits that are looked at to read a short code.
-pub(crate) const PEEKED: u32 = 8;
-
-/// What a short code says: its length, the value, and the difference that the value
-/// stands for, a byte each but for the last. 0 where more bits must be seen.
-#[derive(Clone, Copy)]
-pub(crate) struct Short(u32);
-
-impl Short {
-    const fn new(value: u32, length: u32) -> Short {
-        let zigzag = value + 1;
-        let difference = (zigzag >> 1) as i32 ^ -((zigzag & 1) as i32);
-        Short((difference as u32) << 16 | value << 8 | length)
-    }
-
-    #[inline(always)]
-    fn length(self) -> u32 {
-        self.0 & 63
-    }
-
-    /// The value itself.
-    #[inline(always)]
-    pub(crate) fn value(self) -> u64 {
-        u64::from(self.0 >> 8 & 0xFF)
-    }
-
-    /// The value as a difference that is not 0: zigzag, without the zero.
-    #[inline(always)]
-    pub(crate) fn difference(self) -> i64 {
-        i64::from(self.0 as i32 >> 16)
-    }
-}
-
-/// Short codes of one order, by what the next bits begin with.
-type Shorts = [Short; 1 << PEEKED];
-
-/// Those of each order.
-static SHORTS: [Shorts; SHORT_ORDERS as usize] = {
-    let mut shorts = [[Short(0); 1 << PEEKED]; SHORT_ORDERS as usize];
-    let mut index = 0;
-    while index < SHORT_ORDERS << PEEKED {
-        let (k, bits) = (index >> PEEKED, index & ((1 << PEEKED) - 1));
-        let q = bits.trailing_zeros();
-        let length = 2 * q + 1 + k;
-        if length <= PEEKED {
-            let tail = bits >> (q + 1) & ((1 << (k + q)) - 1);
-            let value = tail + (1 << (k + q)) - (1 << k);
-            shorts[k as usize][bits as usize] = Short::new(value, length);
-        }
-        index += 1;
-    }
-    shorts
-};
-
 /// Reads bits from a slice.
 ///
 /// The rare paths take the reader by value and give it back: were it borrowed
@@ -295,28 +243,6 @@ impl Loaded {
         self.have -= bits;
     }
 
-    /// Whether a short code may be more than what is loaded.
-    #[inline(always)]
-    pub(crate) fn is_low(self) -> bool {
-        self.have < PEEKED
-    }
-
-    /// What short code comes next, unless another one does. An escape must not be
-    /// possible in so few bits.
-    #[inline(always)]
-    pub(crate) fn short(self, mean: Mean) -> Option<Short> {
-        // What does not depend on the bits goes first: it need not wait for them.
-        let shorts = SHORTS.get(mean.order() as usize)?;
-        let short = shorts[self.word as usize & ((1 << PEEKED) - 1)];
-        if short.0 == 0 { None } else { Some(short) }
-    }
-
-    /// Takes a short code.
-    #[inline(always)]
-    pub(crate) fn take(&mut self, short: Short) {
-        self.skip(short.length());
-    }
-
     /// All of it as two numbers, with `more` above the second, which is below 2^32.
     #[inline(always)]
     pub(crate) fn pack(self, more: u64) -> (u64, u64) {
@@ -330,6 +256,17 @@ impl Loaded {
     }
 }
 
+/// The bytes from `next` on, where there are less than eight; zeros past the end.
+#[cold]
+fn at_the_end(bytes: &[u8], next: usize) -> u64 {
+    let (last, before) = match bytes.last_chunk() {
+        Some(last) => (u64::from_le_bytes(*last), bytes.len() - 8),
+        None => (bytes.iter().rfold(0, |raw, &byte| raw << 8 | u64::from(byte)), 0),
+    };
+    let skipped = next - before;
+    if skipped < 8 { last >> (8 * skipped) } else { 0 }
+}
+
 impl<'a> BitReader<'a> {
     /// Starts at the first bit of `bytes`.
     pub fn new(bytes: &'a [u8]) -> Self {
@@ -341,26 +278,15 @@ impl<'a> BitReader<'a> {
     pub(crate) fn refill(&mut self) {
         // No place in memory has the highest bit; without it, the sum cannot overflow.
         let next = self.next & (usize::MAX >> 1);
-        let place = self.bytes.get(next..next + 8);
-        if let Some(raw) = place.and_then(|place| place.first_chunk()) {
-            self.loaded.word |= u64::from_le_bytes(*raw) << self.loaded.have;
-            let loaded = (63 - self.loaded.have) >> 3;
-            self.next += loaded as usize;
-            self.loaded.have += loaded * 8;
-        } else {
-            *self = self.refilled_at_the_end();
-        }
-    }
-
-    #[cold]
-    fn refilled_at_the_end(mut self) -> Self {
-        while self.loaded.have <= 55 {
-            let byte = self.bytes.get(self.next).copied().unwrap_or(0);
-            self.loaded.word |= u64::from(byte) << self.loaded.have;
-            self.next += 1;
-            self.loaded.have += 8;
-        }
-        self
+        let raw = match self.bytes.get(next..next + 8).and_then(|place| place.first_chunk()) {
+            Some(raw) => u64::from_le_bytes(*raw),
+            None => at_the_end(self.bytes, next),
+        };
+        // As many bytes as find room below 64 bits.
+        let loaded = (63 - self.loaded.have) >> 3;
+        self.loaded.word |= raw << self.loaded.have;
+        self.loaded.have += loaded * 8;
+        self.next += loaded as usize;
     }
 
     /// What is loaded, to go on with it in registers.
@@ -500,9 +426,6 @@ impl Mean {
         self.0 < 8
     }
 
-    /// A mean that is too large for short codes.
-    pub(crate) const LARGE: Mean = Mean(8 << SHORT_ORDERS);
-
     /// Counts a value that is below the cap.
     #[inline(always)]
     pub(crate) fn count_small(&mut self, value: u64) {
@@ -580,34 +503,6 @@ mod tests {
                     assert_eq!(r.take(4), 0b1011);
                 }
             }
-        }
-    }
-
-    #[test]
-    fn short_codes_are_what_the_code_says() {
-        for order in 0..SHORT_ORDERS {
-            let mean = Mean(8 << order);
-            assert_eq!(mean.order(), order);
-            for byte in 0..=255u8 {
-                let bytes = [byte, 0x55, 0xAA, 0, 0, 0, 0, 0];
-                let mut r = BitReader::new(&bytes);
-                r.refill();
-                let (mut general, loaded) = (r, r.loaded);
-                let value = general.golomb(order, 32);
-                let long = general.at() > PEEKED as usize;
-                let Some(short) = loaded.short(mean) else {
-                    assert!(long, "{byte:08b} of order {order} is short");
-                    continue;
-                };
-                r.loaded.take(short);
-                assert_eq!((r.at(), Some(short.value())), (general.at(), value));
-                let zigzag = short.value() as i64 + 1;
-                let difference = if zigzag % 2 == 0 { zigzag / 2 } else { -(zigzag + 1) / 2 };
-                assert_eq!(short.difference(), difference);
-            }
-        }
-        for mean in [Mean::LARGE, Mean(u32::MAX)] {
-            assert!(Loaded { word: 1, have: 56 }.short(mean).is_none());
         }
     }
 

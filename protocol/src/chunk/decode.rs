@@ -9,7 +9,7 @@ use super::{
     COUNT_ORDER, GENERATION_ORDER, GOLOMB_ESCAPE, GROUP, LENGTH_ORDER, REPEAT_BITS, SLOT_BITS,
     TEXT_ORDER, escape,
 };
-use crate::bits::{BitReader, Mean};
+use crate::bits::{BitReader, Mean, Short};
 use crate::heap::Heap;
 use crate::limits::{MIRROR_BYTES_MAX, SLOTS_MAX, TEXT_WINDOW};
 use crate::schema::layout::{Code, Layout, Node, Record, Scalar, TableLayout};
@@ -86,12 +86,16 @@ pub trait Rows {
 
 /// Reads the updates of a table.
 pub trait ReadUpdates {
-    /// Reads them all to `rows`, which are what they are for.
-    fn read(self, rows: impl Updates) -> Result<(), Error>;
+    /// Reads them all to `rows`, which are what they are for. The motion leaves are
+    /// known to be `N` side by side; with 0, nothing is known of them.
+    fn read<const N: usize>(self, rows: impl Updates<N>) -> Result<(), Error>;
 }
 
 /// The rows of one table, while they are updated.
-pub trait Updates {
+pub trait Updates<const N: usize> {
+    /// An entity of which nothing but motion changes. It errs if there is no row, or if a
+    /// leaf would leave its range. Where `N` is 0, there is none.
+    fn shift(&mut self, shift: &Shift<N>) -> Result<(), Error>;
     /// An entity that changes: `read` is called once, with its row, which holds the
     /// base, and writes the leaves of `mask`.
     fn update(
@@ -102,6 +106,25 @@ pub trait Updates {
     ) -> Result<(), Error>;
     /// There are no more.
     fn end(self);
+}
+
+/// How far the `N` motion leaves of an entity, which are side by side, are from the base.
+#[derive(Clone, Copy, Debug)]
+pub struct Shift<const N: usize> {
+    /// The row's slot.
+    pub slot: u32,
+    /// The leaves that are written.
+    pub mask: u64,
+    /// What says it.
+    pub(super) shorts: [Short; N],
+}
+
+impl<const N: usize> Shift<N> {
+    /// How far one of them is, which is below `N`; 0 if it is not written.
+    #[inline(always)]
+    pub fn by(&self, leaf: usize) -> i64 {
+        self.shorts[leaf].difference()
+    }
 }
 
 /// Reads chunks, and keeps its memory in between.
@@ -170,6 +193,7 @@ pub(super) struct Section<'a, 'b> {
 }
 
 /// The slots of a section, which ascend.
+#[derive(Clone, Copy)]
 pub(super) struct Slots {
     pub(super) left: u64,
     pub(super) next: u64,

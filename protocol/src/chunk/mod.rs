@@ -31,7 +31,7 @@ use crate::bits::Mean;
 use crate::limits::LEAVES_MAX;
 use crate::schema::layout::Scalar;
 
-pub use decode::{Decoder, Error, ReadUpdates, Rows, Updates};
+pub use decode::{Decoder, Error, ReadUpdates, Rows, Shift, Updates};
 pub use encode::{Encoder, Moving, Update};
 
 /// More zeros than any number on the wire starts with: a prefix this long is malformed.

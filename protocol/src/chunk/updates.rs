@@ -1,10 +1,14 @@
 //! Updates: the loop that a client spends its time in.
 //!
-//! Nearly all leaves are short codes of small differences. A loop reads those and does
-//! nothing else; whatever is not one is left to the general code of [`super::decode`].
+//! Nearly all leaves are short codes of small differences, and mostly nothing but motion
+//! changes. Where the motion leaves are side by side, a row's are read in one go, and the
+//! rows hear of differences only. In other records, a loop reads short codes and does
+//! nothing else. Whatever is not one is left to the general code of [`super::decode`].
 
 use super::Means;
-use super::decode::{Decoder, Error, ReadUpdates, RowDecoder, Section, Slots, Updates, next_mask};
+use super::decode::{
+    Decoder, Error, ReadUpdates, RowDecoder, Section, Shift, Slots, Updates, next_mask,
+};
 use crate::bits::{BitReader, Loaded, Mean};
 use crate::heap::Heap;
 use crate::limits::LEAVES_MAX;
@@ -18,7 +22,7 @@ pub(super) struct UpdateSection<'a, 'b, 'c> {
 
 impl ReadUpdates for UpdateSection<'_, '_, '_> {
     #[inline(always)]
-    fn read(self, rows: impl Updates) -> Result<(), Error> {
+    fn read<const N: usize>(self, rows: impl Updates<N>) -> Result<(), Error> {
         let Section { decoder, r, layout, .. } = self.section;
         updates(r, self.slots, layout, decoder, rows)
     }
@@ -27,45 +31,74 @@ impl ReadUpdates for UpdateSection<'_, '_, '_> {
 /// Reads the records of a section of updates. On its own, so that its variables
 /// have the registers for themselves.
 #[inline(never)]
-fn updates(
+fn updates<const N: usize>(
     reader: &mut BitReader<'_>,
     slots: Slots,
     layout: &TableLayout,
     decoder: &mut Decoder,
-    rows: impl Updates,
+    rows: impl Updates<N>,
 ) -> Result<(), Error> {
     // Copies can live in registers.
     let (mut r, mut slots, mut rows) = (*reader, slots, rows);
     let leaves = layout.record.leaves.len() as u32;
     let mut mask = 0;
+    // Of the motion leaves, if there are `N` side by side.
+    let first = layout.motion.trailing_zeros() % u64::BITS;
+    let mut means: [Mean; N] = decoder.live.means_from(first);
     while let Some(slot) = slots.next(&mut r)? {
         mask = next_mask(&mut r, mask, leaves);
-        rows.update(slot, mask, |cells, heap| {
-            let mut left = mask;
-            loop {
-                let packed = short_leaves(*r.loaded(), left, &mut decoder.live.leaves, cells);
-                let (loaded, index) = Loaded::unpack(packed);
-                *r.loaded() = loaded;
-                if index >= LEAVES_MAX as u64 {
-                    return Ok(());
-                }
-                left &= u64::MAX << index;
-                if r.loaded().is_low() {
-                    r.refill();
-                    continue;
-                }
-                let leaf = &layout.record.leaves[index as usize];
-                let cells = &mut cells[leaf.at..leaf.at + leaf.cells];
-                let (rest, done) = long_leaf(r, decoder, &leaf.node, cells, heap);
-                done?;
-                r = rest;
-                left &= left - 1;
-            }
-        })?;
+        if N > 0
+            && mask & !layout.motion == 0
+            && let Some(shorts) = r.loaded().take_all((mask >> first) as u32, &mut means)
+        {
+            rows.shift(&Shift { slot, mask, shorts })?;
+            continue;
+        }
+        decoder.live.set_means_from(first, means);
+        let (rest, done) = record(r, slot, mask, layout, decoder, &mut rows);
+        done?;
+        r = rest;
+        means = decoder.live.means_from(first);
     }
     rows.end();
     *reader = r;
     Ok(())
+}
+
+/// Reads what follows the head of a record, whatever it is. The reader goes by value, and
+/// so it does not have to be in memory before.
+#[inline(never)]
+fn record<'b, const N: usize>(
+    mut r: BitReader<'b>,
+    slot: u32,
+    mask: u64,
+    layout: &TableLayout,
+    decoder: &mut Decoder,
+    rows: &mut impl Updates<N>,
+) -> (BitReader<'b>, Result<(), Error>) {
+    let done = rows.update(slot, mask, |cells, heap| {
+        let mut left = mask;
+        loop {
+            let packed = short_leaves(*r.loaded(), left, &mut decoder.live.leaves, cells);
+            let (loaded, index) = Loaded::unpack(packed);
+            *r.loaded() = loaded;
+            if index >= LEAVES_MAX as u64 {
+                return Ok(());
+            }
+            left &= u64::MAX << index;
+            if r.loaded().is_low() {
+                r.refill();
+                continue;
+            }
+            let leaf = &layout.record.leaves[index as usize];
+            let cells = &mut cells[leaf.at..leaf.at + leaf.cells];
+            let (rest, done) = long_leaf(r, decoder, &leaf.node, cells, heap);
+            done?;
+            r = rest;
+            left &= left - 1;
+        }
+    });
+    (r, done)
 }
 
 /// Reads leaves as long as they are short codes of differences that stay in the range.
@@ -157,6 +190,20 @@ impl Live {
         }
     }
 
+    /// The means of `N` leaves side by side.
+    #[inline(always)]
+    fn means_from<const N: usize>(&self, first: u32) -> [Mean; N] {
+        core::array::from_fn(|i| self.leaves[(first as usize + i) % LEAVES_MAX].mean)
+    }
+
+    /// Puts them back.
+    #[inline(always)]
+    fn set_means_from<const N: usize>(&mut self, first: u32, means: [Mean; N]) {
+        for (i, mean) in means.into_iter().enumerate() {
+            self.leaves[(first as usize + i) % LEAVES_MAX].mean = mean;
+        }
+    }
+
     /// The mean of a scalar that has one.
     pub(super) fn mean(&mut self, scalar: &Scalar) -> &mut Mean {
         match self.leaves.get_mut(scalar.mean as usize) {
@@ -203,6 +250,18 @@ mod tests {
         ]
     }
 
+    /// What may be motion.
+    fn motion() -> impl Strategy<Value = Kind> {
+        let (repr, motion) = (FloatRepr::F32, true);
+        prop_oneof![
+            4 => (4u32..=20, any::<bool>()).prop_map(move |(bits, ring)| {
+                let half = (1u64 << bits) as f64 / 2.0;
+                Kind::Quantised { repr, min: -half, max: half, step: 1.0, ring, motion }
+            }),
+            1 => (3u8..=12).prop_map(move |bits| Kind::Angle { repr, bits, motion }),
+        ]
+    }
+
     /// Rows by slot, with all that was said of them.
     #[derive(Clone, PartialEq, Debug)]
     struct Few {
@@ -210,14 +269,25 @@ mod tests {
         updates: Vec<(u32, u64)>,
     }
 
-    impl Updates for (&mut Few, &mut Heap) {
+    impl<const N: usize> Updates<N> for (&mut Few, &mut Heap, &TableLayout) {
+        fn shift(&mut self, shift: &Shift<N>) -> Result<(), Error> {
+            let (few, _, layout) = self;
+            few.updates.push((shift.slot, shift.mask));
+            let row = few.rows.get_mut(shift.slot as usize).ok_or(Error::NoSuchRow)?;
+            for (leaf, motion) in layout.motions.iter().enumerate() {
+                let cell = &mut row[motion.at];
+                *cell = motion.scalar.apply(*cell, shift.by(leaf)).ok_or(Error::OutOfRange)?;
+            }
+            Ok(())
+        }
+
         fn update(
             &mut self,
             slot: u32,
             mask: u64,
             read: impl FnOnce(&mut [i64], &mut Heap) -> Result<(), Error>,
         ) -> Result<(), Error> {
-            let (few, heap) = self;
+            let (few, heap, _) = self;
             few.updates.push((slot, mask));
             read(few.rows.get_mut(slot as usize).ok_or(Error::NoSuchRow)?, heap)
         }
@@ -231,7 +301,7 @@ mod tests {
         mut slots: Slots,
         layout: &TableLayout,
         decoder: &mut Decoder,
-        mut rows: impl Updates,
+        mut rows: impl Updates<0>,
     ) -> Result<(), Error> {
         let (record, mut mask, mut before) = (&layout.record, 0, 0);
         while slots.left > 0 {
@@ -260,7 +330,9 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(3000))]
         #[test]
         fn short_codes_are_read_as_the_general_code_reads_them(
-            kinds in prop::collection::vec(kind(), 1..14),
+            mut kinds in prop::collection::vec(kind(), 1..14),
+            motions in prop::collection::vec(motion(), 0..4),
+            place in any::<prop::sample::Index>(),
             bytes in prop::collection::vec(any::<u8>(), 0..60),
             // Ones are short codes, zeros long ones.
             dense in prop::collection::vec(any::<u8>(), 0..60),
@@ -268,6 +340,8 @@ mod tests {
             seeds in prop::collection::vec(any::<u64>(), 40),
             predicted in any::<bool>(),
         ) {
+            let place = place.index(kinds.len() + 1);
+            kinds.splice(place..place, motions);
             let fields = kinds.into_iter().enumerate();
             let fields = fields.map(|(i, kind)| Field { name: format!("f{i}"), kind }).collect();
             let tables = vec![TableSchema { name: "t".into(), entity: "T".into(), fields }];
@@ -303,9 +377,15 @@ mod tests {
                 decoder.live.start(layout, means);
                 let mut r = BitReader::new(&bytes);
                 let slots = Slots { left, next: 0, gap: Mean::new(0) };
-                let to = (&mut few, &mut heap);
+                let to = (&mut few, &mut heap, layout);
+                let [two, three] = [
+                    layout.motions_in_a_row::<2>().is_some(),
+                    layout.motions_in_a_row::<3>().is_some(),
+                ];
                 let done = match fast {
-                    true => updates(&mut r, slots, layout, &mut decoder, to),
+                    true if two => updates::<2>(&mut r, slots, layout, &mut decoder, to),
+                    true if three => updates::<3>(&mut r, slots, layout, &mut decoder, to),
+                    true => updates::<0>(&mut r, slots, layout, &mut decoder, to),
                     false => slowly(&mut r, slots, layout, &mut decoder, to),
                 };
                 (done, few, r)

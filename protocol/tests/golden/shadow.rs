@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
-use tickwire_protocol::chunk::{Decoder, Error, ReadUpdates, Rows, Updates};
+use tickwire_protocol::chunk::{Decoder, Error, ReadUpdates, Rows, Shift, Updates};
 use tickwire_protocol::frame::{Form, Frame, Step};
 use tickwire_protocol::heap::Heap;
 use tickwire_protocol::schema::Schema;
@@ -158,7 +158,7 @@ impl<'a> Rows for Target<'a> {
     }
 
     fn updates(&mut self, table: usize, read: impl ReadUpdates) -> Result<(), Error> {
-        read.read(Updating { target: self, table })
+        read.read::<0>(Updating { target: self, table })
     }
 }
 
@@ -176,7 +176,11 @@ struct Updating<'b, 'a> {
     table: usize,
 }
 
-impl Updates for Updating<'_, '_> {
+impl Updates<0> for Updating<'_, '_> {
+    fn shift(&mut self, _: &Shift<0>) -> Result<(), Error> {
+        unreachable!("nothing is said of where the motion leaves are")
+    }
+
     fn update(
         &mut self,
         slot: u32,

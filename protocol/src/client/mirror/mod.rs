@@ -17,12 +17,13 @@ mod convert;
 mod motion;
 mod rows;
 mod typed;
+mod view;
 
 pub use crate::change::{Change, Gone, What};
 pub use convert::Mismatch;
 pub(crate) use convert::{Translation, compatible};
-pub use rows::RowView;
 pub use typed::Typed;
+pub use view::RowView;
 
 use std::sync::Arc;
 

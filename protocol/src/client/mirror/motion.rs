@@ -4,6 +4,7 @@
 //! heading. For these the loops over rows are compiled with the number known; for all
 //! others there is one that takes any.
 
+use crate::chunk::Shift;
 use crate::schema::layout::{Motion as Leaf, TableLayout};
 
 /// What a frame does to rows that it has nothing for.
@@ -17,7 +18,7 @@ pub(super) enum Pace {
 }
 
 /// The motion leaves of a table, at some pace.
-pub(super) trait Motion: Copy {
+pub(super) trait Motion<const N: usize>: Copy {
     /// How many there are.
     fn count(self) -> usize;
     /// Takes a row one frame further.
@@ -25,12 +26,16 @@ pub(super) trait Motion: Copy {
     /// The mask of the leaves that are not where they were, in a row of which the frame
     /// wrote `written`.
     fn moved(self, written: u64, cells: &[i64], past: &[i64]) -> u64;
+    /// Takes a row one frame further and its leaves from there by some differences; none
+    /// if one would leave its range. Otherwise as [`Motion::moved`].
+    fn shift(self, shift: &Shift<N>, cells: &mut [i64; N], past: &mut [i64; N]) -> Option<u64>;
 }
 
 /// What is to be done with the motion of a table.
 pub(super) trait WithMotion {
     type Output;
-    fn with(self, motion: impl Motion) -> Self::Output;
+    /// There are `N` leaves side by side; with 0, it is any.
+    fn with<const N: usize>(self, motion: impl Motion<N>) -> Self::Output;
 }
 
 /// Does it with what suits the table best.
@@ -42,7 +47,7 @@ pub(super) fn choose<W: WithMotion>(layout: &TableLayout, pace: Pace, what: W) -
     if let Some(leaves) = layout.motions_in_a_row() {
         return in_a_row::<3, W>(leaves, layout, pace, what);
     }
-    what.with(Any { leaves: &layout.motions, mask: layout.motion, pace })
+    what.with::<0>(Any { leaves: &layout.motions, mask: layout.motion, pace })
 }
 
 #[inline(always)]
@@ -54,9 +59,9 @@ fn in_a_row<const N: usize, W: WithMotion>(
 ) -> W::Output {
     let first = leaves[0];
     match pace {
-        Pace::Still => what.with(Still::<N> { first: first.at, mask: layout.motion }),
+        Pace::Still => what.with(Still { leaves, first: first.at, mask: layout.motion }),
         Pace::Line { apart, ahead } if apart == ahead => what.with(Onward { leaves, first }),
-        Pace::Line { .. } => what.with(Any { leaves, mask: layout.motion, pace }),
+        Pace::Line { .. } => what.with::<N>(Any { leaves, mask: layout.motion, pace }),
     }
 }
 
@@ -68,7 +73,16 @@ struct Any<'a> {
     pace: Pace,
 }
 
-impl Motion for Any<'_> {
+impl Any<'_> {
+    fn next(self, leaf: &Leaf, past: i64, cell: i64) -> i64 {
+        match self.pace {
+            Pace::Still => cell,
+            Pace::Line { apart, ahead } => leaf.scalar.extrapolate(past, cell, apart, ahead),
+        }
+    }
+}
+
+impl<const N: usize> Motion<N> for Any<'_> {
     fn count(self) -> usize {
         self.leaves.len()
     }
@@ -77,10 +91,7 @@ impl Motion for Any<'_> {
     fn step(self, cells: &mut [i64], past: &mut [i64]) {
         for (leaf, past) in self.leaves.iter().zip(past) {
             let cell = &mut cells[leaf.at];
-            let next = match self.pace {
-                Pace::Still => *cell,
-                Pace::Line { apart, ahead } => leaf.scalar.extrapolate(*past, *cell, apart, ahead),
-            };
+            let next = self.next(leaf, *past, *cell);
             (*past, *cell) = (*cell, next);
         }
     }
@@ -93,16 +104,30 @@ impl Motion for Any<'_> {
         let pairs = self.leaves.iter().zip(past);
         pairs.fold(0, |mask, (leaf, &past)| mask | u64::from(cells[leaf.at] != past) << leaf.bit)
     }
+
+    #[inline(always)]
+    fn shift(self, shift: &Shift<N>, cells: &mut [i64; N], past: &mut [i64; N]) -> Option<u64> {
+        let mut moved = 0;
+        for (i, leaf) in self.leaves.iter().enumerate().take(N) {
+            let (was, scalar) = (cells[i], &leaf.scalar);
+            let next = self.next(leaf, past[i], was);
+            cells[i] = scalar.apply(next, shift.by(i))?;
+            past[i] = was;
+            moved |= u64::from(cells[i] != was) << leaf.bit;
+        }
+        Some(if let Pace::Still = self.pace { shift.mask } else { moved })
+    }
 }
 
 /// `N` leaves from the cell `first` on, that stop.
 #[derive(Clone, Copy)]
-struct Still<const N: usize> {
+struct Still<'a, const N: usize> {
+    leaves: &'a [Leaf; N],
     first: usize,
     mask: u64,
 }
 
-impl<const N: usize> Motion for Still<N> {
+impl<const N: usize> Motion<N> for Still<'_, N> {
     #[inline(always)]
     fn count(self) -> usize {
         N
@@ -117,6 +142,15 @@ impl<const N: usize> Motion for Still<N> {
     fn moved(self, written: u64, _cells: &[i64], _past: &[i64]) -> u64 {
         written & self.mask
     }
+
+    #[inline(always)]
+    fn shift(self, shift: &Shift<N>, cells: &mut [i64; N], past: &mut [i64; N]) -> Option<u64> {
+        for i in 0..N {
+            past[i] = cells[i];
+            cells[i] = self.leaves[i].scalar.apply(cells[i], shift.by(i))?;
+        }
+        Some(shift.mask)
+    }
 }
 
 /// `N` leaves side by side, that go on as they went.
@@ -126,7 +160,7 @@ struct Onward<'a, const N: usize> {
     first: Leaf,
 }
 
-impl<const N: usize> Motion for Onward<'_, N> {
+impl<const N: usize> Motion<N> for Onward<'_, N> {
     #[inline(always)]
     fn count(self) -> usize {
         N
@@ -147,6 +181,18 @@ impl<const N: usize> Motion for Onward<'_, N> {
         let pairs = cells.iter().zip(&past[..N]).enumerate();
         pairs.fold(0, |mask, (i, (cell, past))| mask | u64::from(cell != past) << i)
             << self.first.bit
+    }
+
+    #[inline(always)]
+    fn shift(self, shift: &Shift<N>, cells: &mut [i64; N], past: &mut [i64; N]) -> Option<u64> {
+        let mut moved = 0;
+        for (i, Leaf { scalar, .. }) in self.leaves.iter().enumerate() {
+            let was = cells[i];
+            cells[i] = scalar.apply(scalar.go_on(past[i], was), shift.by(i))?;
+            past[i] = was;
+            moved |= u64::from(cells[i] != was) << i;
+        }
+        Some(moved << self.first.bit)
     }
 }
 
@@ -189,7 +235,7 @@ mod tests {
     impl WithMotion for Row {
         type Output = Outcome;
 
-        fn with(self, motion: impl Motion) -> Outcome {
+        fn with<const N: usize>(self, motion: impl Motion<N>) -> Outcome {
             let Row { mut cells, mut past, written } = self;
             assert_eq!(motion.count(), past.len());
             motion.step(&mut cells, &mut past);
@@ -226,7 +272,7 @@ mod tests {
                 Row { cells: row, past: past[..count].to_vec(), written }
             };
             let any = Any { leaves: &layout.motions, mask: layout.motion, pace };
-            prop_assert_eq!(choose(layout, pace, row()), row().with(any));
+            prop_assert_eq!(choose(layout, pace, row()), row().with::<0>(any));
         }
     }
 }

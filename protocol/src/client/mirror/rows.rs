@@ -3,12 +3,10 @@
 use super::motion::{self, Motion, Pace, WithMotion};
 use super::{Change, Gone, What};
 use crate::change::Cells;
-use crate::chunk::{Error, ReadUpdates, Rows, Updates};
-use crate::dynamic::Value;
+use crate::chunk::{Error, ReadUpdates, Rows, Shift, Updates};
 use crate::heap::Heap;
 use crate::limits::{MIRROR_BYTES_MAX, SLOTS_MAX};
-use crate::schema::layout::{Layout, TableLayout, cells_of};
-use crate::schema::{Field, Kind, TableSchema};
+use crate::schema::layout::{Layout, TableLayout};
 use crate::table::Scope;
 
 /// Slots of one page of the index.
@@ -116,7 +114,7 @@ impl TableRows {
     }
 
     #[inline]
-    fn cells(&self, row: u32) -> &[i64] {
+    pub(super) fn cells(&self, row: u32) -> &[i64] {
         &self.cells[row as usize * self.stride..][..self.stride]
     }
 
@@ -174,7 +172,7 @@ impl TableRows {
         motion::choose(layout, pace, MoveOn { rows: self, log });
     }
 
-    fn move_all_on(&mut self, motion: impl Motion, log: &mut ChangeLog<'_>) {
+    fn move_all_on<const N: usize>(&mut self, motion: impl Motion<N>, log: &mut ChangeLog<'_>) {
         let TableRows { stride, infos, cells, past, active, .. } = self;
         let (mut kept, count) = (0, motion.count());
         for place in 0..active.len() {
@@ -283,7 +281,7 @@ struct MoveOn<'a, 'b> {
 impl WithMotion for MoveOn<'_, '_> {
     type Output = ();
 
-    fn with(self, motion: impl Motion) {
+    fn with<const N: usize>(self, motion: impl Motion<N>) {
         self.rows.move_all_on(motion, self.log);
     }
 }
@@ -320,9 +318,9 @@ impl ChangeLog<'_> {
 
     /// Moves a row on that the frame has nothing for.
     #[inline(always)]
-    fn move_on(
+    fn move_on<const N: usize>(
         &mut self,
-        motion: impl Motion,
+        motion: impl Motion<N>,
         info: &mut RowInfo,
         row: u32,
         cells: &mut [i64],
@@ -463,13 +461,14 @@ impl<R: ReadUpdates> WithMotion for UpdateRows<'_, '_, R> {
     type Output = Result<(), Error>;
 
     #[inline(always)]
-    fn with(self, motion: impl Motion) -> Result<(), Error> {
+    fn with<const N: usize>(self, motion: impl Motion<N>) -> Result<(), Error> {
         let UpdateRows { target, table, read } = self;
         let TableRows { stride, pages, infos, cells, past, active, moving, .. } =
             &mut target.tables[table];
         read.read(RowUpdates {
             stride: *stride,
             still: !target.layout.tables[table].motion,
+            first: target.layout.tables[table].motions.first().map_or(0, |leaf| leaf.at),
             motion,
             pages,
             infos,
@@ -492,6 +491,8 @@ struct RowUpdates<'a, M> {
     stride: usize,
     /// The leaves that are no motion, as a mask.
     still: u64,
+    /// The first cell that is motion, if any is.
+    first: usize,
     motion: M,
     pages: &'a [Option<Box<[u32; PAGE]>>],
     infos: &'a mut [RowInfo],
@@ -506,7 +507,20 @@ struct RowUpdates<'a, M> {
     row: usize,
 }
 
-impl<M: Motion> Updates for RowUpdates<'_, M> {
+impl<const N: usize, M: Motion<N>> Updates<N> for RowUpdates<'_, M> {
+    // On its own, so that its variables and the decoder's have the registers for themselves.
+    #[inline(never)]
+    fn shift(&mut self, shift: &Shift<N>) -> Result<(), Error> {
+        let row = self.find(shift.slot)?;
+        let cells = self.cells.get_mut(row * self.stride + self.first..);
+        let past = self.past.get_mut(row * N..);
+        let cells = cells.and_then(|cells| cells.first_chunk_mut()).ok_or(Error::NoSuchRow)?;
+        let past = past.and_then(|past| past.first_chunk_mut()).ok_or(Error::NoSuchRow)?;
+        let moved = self.motion.shift(shift, cells, past).ok_or(Error::OutOfRange)?;
+        self.note(row, moved, 0);
+        Ok(())
+    }
+
     #[inline(always)]
     fn update(
         &mut self,
@@ -514,29 +528,14 @@ impl<M: Motion> Updates for RowUpdates<'_, M> {
         mask: u64,
         read: impl FnOnce(&mut [i64], &mut Heap) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        // Mostly it is the next one. A slot has one row at most that is here.
-        let mut row = self.row.wrapping_add(1);
-        if !self.infos.get(row).is_some_and(|info| info.takes(slot, self.scope)) {
-            row = self.seek(slot)?;
-        }
-        self.row = row;
-        let info = &mut self.infos[row];
+        let row = self.find(slot)?;
         let count = self.motion.count();
         let cells = &mut self.cells[row * self.stride..][..self.stride];
         let past = &mut self.past[row * count..][..count];
         self.motion.step(cells, past);
         read(cells, self.heap)?;
         let moved = self.motion.moved(mask, cells, past);
-        (info.frame, info.moves) = (self.log.frame, moved != 0);
-        *self.moving += u32::from(moved != 0);
-        if moved != 0 && !info.active {
-            info.active = true;
-            self.active.push(row as u32);
-        }
-        let changed = mask & self.still | moved;
-        if changed != 0 {
-            self.log.push(info, row as u32, What::Changed(changed));
-        }
+        self.note(row, moved, mask & self.still);
         Ok(())
     }
 
@@ -545,11 +544,45 @@ impl<M: Motion> Updates for RowUpdates<'_, M> {
     }
 }
 
-impl<M: Motion> RowUpdates<'_, M> {
+impl<M> RowUpdates<'_, M> {
+    /// The row of a slot.
+    #[inline(always)]
+    fn find<const N: usize>(&mut self, slot: u32) -> Result<usize, Error>
+    where
+        M: Motion<N>,
+    {
+        // Mostly it is the next one. A slot has one row at most that is here.
+        let mut row = self.row.wrapping_add(1);
+        if !self.infos.get(row).is_some_and(|info| info.takes(slot, self.scope)) {
+            row = self.seek(slot)?;
+        }
+        self.row = row;
+        Ok(row)
+    }
+
+    /// Notes what became of a row: its motion leaves that moved, and others that changed.
+    #[inline(always)]
+    fn note(&mut self, row: usize, moved: u64, others: u64) {
+        let info = &mut self.infos[row];
+        (info.frame, info.moves) = (self.log.frame, moved != 0);
+        *self.moving += u32::from(moved != 0);
+        if moved != 0 && !info.active {
+            info.active = true;
+            self.active.push(row as u32);
+        }
+        let changed = others | moved;
+        if changed != 0 {
+            self.log.push(info, row as u32, What::Changed(changed));
+        }
+    }
+
     /// The row of a slot that is not the next one. On its own, so that what most rows
     /// need has the registers.
     #[inline(never)]
-    fn seek(&mut self, slot: u32) -> Result<usize, Error> {
+    fn seek<const N: usize>(&mut self, slot: u32) -> Result<usize, Error>
+    where
+        M: Motion<N>,
+    {
         let row = find(self.pages, slot).ok_or(Error::NoSuchRow)? as usize;
         if !self.infos[row].takes(slot, self.scope) {
             return Err(Error::NoSuchRow);
@@ -561,96 +594,29 @@ impl<M: Motion> RowUpdates<'_, M> {
     /// Moves on the rows from `next` to `end` that the section has nothing for, as their
     /// slots are below `slot`. They are at hand now; if there are many, or not in the
     /// order of their slots, it is done at the end of the frame.
-    fn pass_over(&mut self, next: usize, end: usize, slot: u32) {
-        let count = self.motion.count();
+    fn pass_over<const N: usize>(&mut self, next: usize, end: usize, slot: u32)
+    where
+        M: Motion<N>,
+    {
         for row in next..end.min(next.saturating_add(PASSED_MAX)) {
-            let info = &mut self.infos[row];
+            let info = &self.infos[row];
             let here = info.state == RowState::Here && info.scope == self.scope;
             if here && info.active && info.slot < slot && info.frame != self.log.frame {
-                let cells = &mut self.cells[row * self.stride..][..self.stride];
-                let past = &mut self.past[row * count..][..count];
-                self.log.move_on(self.motion, info, row as u32, cells, past);
-                *self.moving += u32::from(info.moves);
+                self.move_on(row);
             }
         }
     }
-}
 
-/// One row, to be read by name.
-#[derive(Clone, Copy, Debug)]
-pub struct RowView<'a> {
-    table: &'a TableSchema,
-    layout: &'a TableLayout,
-    info: &'a RowInfo,
-    cells: &'a [i64],
-    heap: &'a Heap,
-}
-
-impl<'a> RowView<'a> {
-    pub(super) fn new(
-        table: &'a TableSchema,
-        layout: &'a TableLayout,
-        rows: &'a TableRows,
-        row: u32,
-        heap: &'a Heap,
-    ) -> RowView<'a> {
-        RowView { table, layout, info: rows.info(row), cells: rows.cells(row), heap }
+    /// One of them. On its own, as mostly it is one only.
+    #[inline(never)]
+    fn move_on<const N: usize>(&mut self, row: usize)
+    where
+        M: Motion<N>,
+    {
+        let (info, count) = (&mut self.infos[row], self.motion.count());
+        let cells = &mut self.cells[row * self.stride..][..self.stride];
+        let past = &mut self.past[row * count..][..count];
+        self.log.move_on(self.motion, info, row as u32, cells, past);
+        *self.moving += u32::from(info.moves);
     }
-
-    /// The row's slot.
-    pub fn slot(&self) -> u32 {
-        self.info.slot
-    }
-
-    /// Which of the slot's entities it is.
-    pub fn generation(&self) -> u32 {
-        self.info.generation
-    }
-
-    /// The scope that it is in.
-    pub fn scope(&self) -> Scope {
-        self.info.scope
-    }
-
-    /// The quantised values, as [`crate::schema::layout`] lays them out.
-    pub fn cells(&self) -> &'a [i64] {
-        self.cells
-    }
-
-    /// The whole entity: a struct.
-    pub fn value(&self) -> Value {
-        let fields = Kind::Struct(self.table.fields.clone());
-        Value::from_cells(&fields, self.cells, self.heap)
-    }
-
-    /// The field at a path, as `name` or `pos.x`.
-    pub fn get(&self, path: &str) -> Option<Value> {
-        let (kind, at) = field_at(&self.table.fields, path)?;
-        Some(Value::from_cells(kind, &self.cells[at..at + cells_of(kind)], self.heap))
-    }
-
-    /// The paths of the leaves in a mask.
-    pub fn names(&self, mask: u64) -> impl Iterator<Item = &'a str> + use<'a> {
-        let leaves = self.layout.record.leaves.iter().enumerate();
-        leaves.filter(move |(index, _)| mask >> index & 1 != 0).map(|(_, leaf)| leaf.name.as_str())
-    }
-}
-
-/// The kind at a path, and its first cell.
-fn field_at<'a>(fields: &'a [Field], path: &str) -> Option<(&'a Kind, usize)> {
-    let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
-    let mut at = 0;
-    for field in fields {
-        if field.name == name {
-            return match (rest, &field.kind) {
-                (None, kind) => Some((kind, at)),
-                (Some(rest), Kind::Struct(inner)) => {
-                    field_at(inner, rest).map(|(kind, inside)| (kind, at + inside))
-                }
-                _ => None,
-            };
-        }
-        at += cells_of(&field.kind);
-    }
-    None
 }
