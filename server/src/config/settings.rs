@@ -172,7 +172,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         huge_pages,
         "BOOL",
         "Whether memory is put into huge pages, where the machine has them: faster with many \
-         clients, and up to a tenth more memory",
+         clients, and a little more memory",
         |text: &str| parsed(text, "true or false"),
         shown
     ),
