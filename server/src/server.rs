@@ -146,7 +146,7 @@ impl Builder {
             return Err(problem);
         }
         let accept = Accept::new(&self.config)?;
-        let memory = self.config.huge_pages.then(tickwire_heap::keep);
+        let memory = self.config.huge_pages.then(tickwire_memory::keep);
         let memory = memory.transpose().map_err(StartError::System)?.flatten();
         let address = self.config.listen;
         let listener = net::bind(address)
@@ -190,7 +190,7 @@ pub struct Server {
     address: SocketAddr,
     node: Arc<Node>,
     workers: Vec<Worker>,
-    _memory: Option<tickwire_heap::Keeper>,
+    _memory: Option<tickwire_memory::Keeper>,
 }
 
 impl fmt::Debug for Server {

@@ -36,7 +36,7 @@ impl Thread {
     pub(crate) fn start(collector: Collector) -> io::Result<Thread> {
         let (lives, ended) = mpsc::channel();
         let body = move || run(collector, &ended);
-        let thread = thread::Builder::new().name("heap".to_owned()).spawn(body)?;
+        let thread = thread::Builder::new().name("memory".to_owned()).spawn(body)?;
         Ok(Thread { lives: Some(lives), thread: Some(thread) })
     }
 }
