@@ -31,10 +31,43 @@ pub(crate) struct State {
     /// The tick of the last frame, and what was said since then (Tickwire).
     tick: u32,
     said: u32,
+    lead: Lead,
     /// Inputs so far.
     inputs: u32,
     /// Its heading in the last frame (Colyseus).
     heading: Option<u8>,
+}
+
+/// By how many ticks more inputs are early, as a client's (`InputLead` of the protocol) but only as
+/// far as it takes for each input to have its own tick: inputs that come late, or two for one tick,
+/// make it grow.
+#[derive(Clone, Copy, Debug, Default)]
+struct Lead {
+    ticks: u32,
+    /// The newest input that was used.
+    used: Option<u32>,
+    /// The first input that was made with this lead: what is said of those before it is no news.
+    since: u32,
+}
+
+impl Lead {
+    const TICKS_MAX: u32 = 16;
+
+    /// A frame, so many ticks after the one before, tells which input was used last and how
+    /// early the newest came; the next one made is number `next`.
+    fn told(&mut self, ticks: u32, used: u32, depth: Option<i32>, next: u32) {
+        let before = self.used.replace(used);
+        if used < self.since {
+            return;
+        }
+        let late = depth.map_or(0, |depth| depth.min(0).unsigned_abs());
+        let folded = before.is_some_and(|before| used.saturating_sub(before) > ticks);
+        let more = late.max(u32::from(folded));
+        if more > 0 {
+            self.ticks = (self.ticks + more).min(Self::TICKS_MAX);
+            self.since = next;
+        }
+    }
 }
 
 /// An input, by what servers show of it.
@@ -70,7 +103,7 @@ impl State {
     /// Of the client with a number, in rooms of so many.
     pub(crate) fn new(number: usize, players: usize) -> State {
         let (number, seat) = (number as u32, (number % players) as u32);
-        State { number, seat, tick: 0, said: 0, inputs: 0, heading: None }
+        State { number, seat, tick: 0, said: 0, lead: Lead::default(), inputs: 0, heading: None }
     }
 
     /// The next input. A client turns in an order of its own, over and over, so that
@@ -97,7 +130,8 @@ impl State {
                 if let Some(Input { sequence, turn }) = input {
                     Steer { turn }.encode(body);
                     // The next tick: a client says something once a tick.
-                    inputs.push(sequence, Tick(self.tick + self.said), body);
+                    let tick = Tick(self.tick + self.said + self.lead.ticks);
+                    inputs.push(sequence, tick, body);
                 }
                 let mut message = Vec::with_capacity(32);
                 ClientMessage::Input(inputs).write(&mut message);
@@ -136,10 +170,18 @@ impl State {
     fn hear_frame(&mut self, payload: &[u8]) -> Option<Heard> {
         let [0, flags, rest @ ..] = payload else { return None };
         let (step, rest) = varint(rest)?;
-        self.tick = if flags & 1 != 0 { step } else { self.tick + step };
-        self.said = 0;
-        let processed = if flags & 4 != 0 { Some(varint(rest)?.0) } else { None };
-        Some(Heard::Frame(processed.map_or(Shown::Nothing, Shown::Sequence)))
+        let (tick, ticks) =
+            if flags & 1 != 0 { (step, u32::MAX) } else { (self.tick + step, step) };
+        (self.tick, self.said) = (tick, 0);
+        if flags & 4 == 0 {
+            return Some(Heard::Frame(Shown::Nothing));
+        }
+        let (used, rest) = varint(rest)?;
+        // Zigzag: an early one is even.
+        let depth = if flags & 8 != 0 { Some(varint(rest)?.0) } else { None };
+        let depth = depth.map(|code| (code >> 1) as i32 ^ -((code & 1) as i32));
+        self.lead.told(ticks, used, depth, self.inputs);
+        Some(Heard::Frame(Shown::Sequence(used)))
     }
 
     /// Its turn in a packed snapshot: 4 bytes, then 8 for each player.

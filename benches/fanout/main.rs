@@ -3,21 +3,7 @@
 //! `cargo bench --bench fanout` measures, in turns and on the same work, *the
 //! ceiling* (a bare epoll loop: what the kernel alone takes), Tickwire, and where
 //! Node is there `ws`, Socket.IO and Colyseus; and prints a table. Servers run on
-//! core 0, the load on core 1. Options after `--`:
-//!
-//! ```text
-//!   --quick          one short round of the least of it
-//!   --rounds N       rounds of each setting (5)
-//!   --hz 20,60       tick rates
-//!   --players 8,50   players of a room
-//!   --clients N      clients in the part `fanout` (30,000 / Hz)
-//!   --peers ws,…     what to compare with: ws, socketio, colyseus, none
-//!   --parts a,b      of: check, fanout, peers, load, capacity, memory, workers, growth
-//!                    (and growth/players, growth/rooms, growth/rate, growth/entities);
-//!                    none: only the summary of `--with`
-//!   --out FILE       the results as JSON, for `benches/fanout/plot.py`
-//!   --with a,b       results of earlier runs, for the summary
-//! ```
+//! core 0, the load on core 1. Options come after `--`; `--help` tells them.
 //!
 //! How it measures: docs/PERFORMANCE.md.
 
@@ -72,6 +58,10 @@ fn main() -> std::io::Result<()> {
             number(workers)?,
             number(npcs)? as u32,
         ),
+        _ if words.contains(&"--help") => {
+            print!("cargo bench --bench fanout -- OPTIONS\n\n{}", options::HELP);
+            Ok(())
+        }
         _ => parts::run(&words),
     }
 }

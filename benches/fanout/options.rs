@@ -9,6 +9,24 @@ use super::server::Peer;
 
 const PARTS: &str = "check,fanout,peers,load,capacity,memory,workers,growth";
 
+pub(crate) const HELP: &str = "\
+  --quick          one short round of the least of it
+  --rounds N       rounds of each setting (5)
+  --hz 20,60       tick rates
+  --players 8,50   players of a room
+  --clients N      clients in the part `fanout` (30,000 / Hz)
+  --peers ws,…     what to compare with: ws, socketio, colyseus, none
+  --parts a,b      of: check, fanout, peers, load, capacity, memory, workers, growth
+                   (and growth/players, growth/rooms, growth/rate, growth/entities);
+                   none: only the summary of `--with`
+  --out FILE       the results as JSON, for `benches/fanout/plot.py`
+  --with a,b       results of earlier runs, for the summary
+";
+
+/// Options that a value follows.
+const WITH_VALUE: [&str; 8] =
+    ["--rounds", "--hz", "--players", "--clients", "--peers", "--parts", "--out", "--with"];
+
 /// What to measure.
 pub(crate) struct Options {
     pub(crate) quick: bool,
@@ -27,6 +45,7 @@ pub(crate) struct Options {
 
 impl Options {
     pub(crate) fn read(words: &[&str]) -> io::Result<Options> {
+        known(words)?;
         let quick = words.contains(&"--quick");
         let value = |name: &str| {
             let at = words.iter().position(|word| *word == name)?;
@@ -77,4 +96,20 @@ impl Options {
         let (warm, window) = if self.quick { (600, 800) } else { (2000, 1500) };
         Time { warm: Duration::from_millis(warm), window: Duration::from_millis(window) }
     }
+}
+
+/// Whether every word is an option, or the value of one.
+fn known(words: &[&str]) -> io::Result<()> {
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        let fine = match *word {
+            // Cargo says this to every benchmark.
+            "--quick" | "--bench" => true,
+            word => WITH_VALUE.contains(&word) && words.next().is_some(),
+        };
+        if !fine {
+            return Err(io::Error::other(format!("{word}: not understood; try --help")));
+        }
+    }
+    Ok(())
 }

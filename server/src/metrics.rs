@@ -74,6 +74,8 @@ pub struct WorkerMetrics {
     pub busy: f64,
     /// What it gives up, because steps begin too late.
     pub sheds: Shedding,
+    /// How often it reads each client, at the most, for each frame: 1, or less if it is too busy.
+    pub reads: f64,
     /// How late ticks began.
     pub lateness: Lateness,
     /// How connections ended, by cause.
@@ -172,6 +174,10 @@ impl Metrics {
                 "What a worker gives up: 1 every second frame, 2 more and new rooms, 3 joins.";
             let sheds = f64::from(worker.sheds as u8);
             samples.gauge("worker_sheds", help, vec![("worker", index.to_string())], sheds);
+        }
+        for (index, worker) in self.workers.iter().enumerate() {
+            let help = "Reads of a client for each of its frames: 1, or less if a worker is busy.";
+            samples.gauge("worker_reads", help, vec![("worker", index.to_string())], worker.reads);
         }
         let names: Vec<_> = self.workers.iter().flat_map(|it| it.games.keys().copied()).collect();
         let mut games: Vec<_> = names.into_iter().map(|name| (name, self.game(name))).collect();

@@ -27,6 +27,7 @@ use super::clock::{Alarm, Nanos, Phases, Raster, Timeline};
 use super::connection::{Buffers, Connection, Heard, RoomLink};
 use super::lead::Lead;
 use super::load::{BusyMeter, Ladder, Load, Steps};
+use super::reading::Reading;
 use super::records::Records;
 use super::{Common, Greeting, NotOpened, NotReserved, Order, RoomSpec};
 use crate::directory::RoomEntry;
@@ -71,6 +72,8 @@ pub(crate) struct Host {
     found: Cell<Nanos>,
     /// How long that takes before a step.
     lead: Lead,
+    /// How many of them are read.
+    reading: Reading,
     /// Connections whose drivers have not ended.
     connections: Cell<usize>,
     /// The last of them has.
@@ -110,6 +113,7 @@ impl Host {
             looked: Cell::default(),
             found: Cell::default(),
             lead: Lead::default(),
+            reading: Reading::default(),
             connections: Cell::new(0),
             idle: Notify::new(),
         })
@@ -343,8 +347,10 @@ impl Host {
     /// Reads what has come from the peers; how long that took.
     fn look(&self) -> Duration {
         let before = self.common.clock.now();
-        let found = self.sockets.look(|| self.common.clock.time());
-        self.looked_now(found);
+        let most = self.reading.most();
+        let found = self.sockets.look(most, || self.common.clock.time());
+        self.reading.read(found, most);
+        self.looked_now(found > 0);
         self.looked.get().since(before)
     }
 

@@ -4,9 +4,10 @@
 //! In this order: frames are sent less often, which coalescing makes free; new
 //! rooms are refused; players are refused. What was granted is not taken away.
 //!
-//! To be busy is no harm: a worker that has much to do finds several inputs in one
-//! read, and a frame gets cheaper. To be late is. So frames are given up by lateness
-//! alone; who comes and would add to the load is also refused by the load.
+//! To be busy is no harm: a worker that has much to do reads several inputs at
+//! once ([`Reading`](super::reading::Reading)), and a frame gets cheaper. To be late is. So
+//! frames are given up by lateness alone; who comes and would add to the load is also
+//! refused by the load.
 
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -212,6 +213,8 @@ pub struct Load {
     busy: AtomicU32,
     /// Which of [`Shedding::ALL`].
     sheds: AtomicU8,
+    /// Thousandths by which a worker reads less often than it answers.
+    unread: AtomicU32,
     rooms: AtomicUsize,
 }
 
@@ -232,6 +235,12 @@ impl Load {
         Shedding::ALL.get(sheds).copied().unwrap_or_default()
     }
 
+    /// How often the worker reads each peer, at the most, for each frame: 1 unless it is
+    /// nearly always busy.
+    pub fn reads(&self) -> f64 {
+        1.0 - f64::from(self.unread.load(Ordering::Relaxed)) / 1000.0
+    }
+
     /// Whether a room may be made.
     pub fn takes_rooms(&self) -> bool {
         self.shedding() < Shedding::Rooms && self.busy() < NO_ROOMS_FROM
@@ -248,6 +257,10 @@ impl Load {
 
     pub(super) fn set_shedding(&self, sheds: Shedding) {
         self.sheds.store(sheds as u8, Ordering::Relaxed);
+    }
+
+    pub(super) fn set_reads(&self, share: f64) {
+        self.unread.store(((1.0 - share) * 1000.0) as u32, Ordering::Relaxed);
     }
 
     pub(super) fn set_rooms(&self, rooms: usize) {

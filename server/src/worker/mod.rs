@@ -19,6 +19,7 @@ mod host;
 mod lateness;
 mod lead;
 mod load;
+mod reading;
 mod records;
 mod spec;
 

@@ -49,6 +49,7 @@ impl Records {
         WorkerMetrics {
             busy: load.busy(),
             sheds: load.shedding(),
+            reads: load.reads(),
             lateness: self.lateness.clone(),
             ended: self.ended.clone(),
             games,

@@ -40,7 +40,7 @@ struct Set {
     kernel: OnceCell<Kernel>,
     places: RefCell<Vec<Place>>,
     free: RefCell<Vec<u32>>,
-    /// Empty between two looks.
+    /// Room for what the kernel tells; always empty.
     events: RefCell<Vec<Event>>,
     /// Owners to be told; empty between two looks.
     told: RefCell<Vec<Rc<dyn Ready>>>,
@@ -157,25 +157,26 @@ impl Sockets {
         drop(owner);
     }
 
-    /// Tells the owners of all sockets for which something has come; whether there
-    /// were any.
-    pub(crate) fn look(&self, clock: impl Fn() -> Time) -> bool {
-        let Some(kernel) = self.0.kernel.get() else { return false };
-        let (mut events, mut told) = (self.0.events.take(), self.0.told.take());
-        events.reserve_exact(EVENTS_MAX);
-        let mut any = false;
-        loop {
-            events.clear();
-            let room = rustix::buffer::spare_capacity(&mut events);
-            match epoll::wait(&kernel.epoll, room, Some(&AT_ONCE)) {
-                Ok(_) => {}
+    /// Tells the owners of sockets for which something has come, of those first that wait
+    /// longest; for how many that was so, `most` if there may be more.
+    pub(crate) fn look(&self, most: usize, clock: impl Fn() -> Time) -> usize {
+        let Some(kernel) = self.0.kernel.get() else { return 0 };
+        let (mut room, mut told) = (self.0.events.take(), self.0.told.take());
+        room.reserve_exact(EVENTS_MAX);
+        let mut found = 0;
+        while found < most {
+            let asked = EVENTS_MAX.min(most - found);
+            let room = &mut room.spare_capacity_mut()[..asked];
+            let events = match epoll::wait(&kernel.epoll, room, Some(&AT_ONCE)) {
+                Ok((events, _)) => events,
                 Err(Errno::INTR) => continue,
                 Err(error) => {
                     tracing::error!(%error, "the sockets cannot be looked at");
                     break;
                 }
-            }
-            any |= !events.is_empty();
+            };
+            let count = events.len();
+            found += count;
             // First all are noted, then all are read: so the waits for what is known of
             // each socket overlap, and do not come one by one between the system calls.
             told.extend(events.iter().filter_map(|event| self.note(event.data.u64(), event.flags)));
@@ -185,18 +186,18 @@ impl Sockets {
                 let now = clock();
                 told.drain(some..).for_each(|owner| owner.ready(now));
             }
-            if events.len() < EVENTS_MAX {
+            if count < asked {
                 break;
             }
         }
-        self.0.events.replace(events);
+        self.0.events.replace(room);
         self.0.told.replace(told);
-        self.0.busy.set(any);
-        if any && !self.0.always.get() {
+        self.0.busy.set(found > 0);
+        if found > 0 && !self.0.always.get() {
             // Who looks again by itself soon needs no bell.
             let _ = kernel.arm(false);
         }
-        any
+        found
     }
 
     /// Notes what an event says of a socket; its owner, if there is something to do.
@@ -253,7 +254,7 @@ impl Sockets {
     async fn ring(&self, kernel: &Kernel, clock: impl Fn() -> Time) -> io::Result<()> {
         kernel.arm(true)?;
         // What came between the last look and now did not ring.
-        while !self.look(&clock) {
+        while self.look(usize::MAX, &clock) == 0 {
             kernel.bell.readable().await?.clear_ready();
         }
         Ok(())

@@ -32,7 +32,10 @@ impl Host {
             steps.count(begun.behind);
             self.steps.set(steps);
             hosted.timeline.set(Some(timeline));
-            let state = self.with(&hosted, |room, _| room.step(begun.deadline.time()));
+            let state = self.with(&hosted, |room, _| {
+                self.reading.answered(room.players());
+                room.step(begun.deadline.time())
+            });
             if state == Some(RoomState::Playing) {
                 self.plan.borrow_mut().push(Reverse((timeline.next(), room)));
             } else {
@@ -73,6 +76,11 @@ impl Host {
                 self.with(&hosted, |room, _| room.thin(now.send_every()));
             }
         }
+        if self.reading.second(busy.newest) {
+            let share = self.reading.share();
+            tracing::info!(worker = self.index, load = busy.load, share, "reads for each frame");
+        }
+        self.load.set_reads(self.reading.share());
         self.keep_to(self.grid.get().suited(busy.newest, steps.all));
     }
 
