@@ -20,6 +20,8 @@
 
 mod short;
 
+use core::hint::select_unpredictable;
+
 pub(crate) use short::{PEEKED, SHORT_ORDERS, Short};
 
 /// Writes bits to a growing buffer that it keeps between uses.
@@ -208,15 +210,18 @@ impl Gather {
 
 /// Reads bits from a slice.
 ///
-/// The rare paths take the reader by value and give it back: were it borrowed
-/// there, the compiler would keep it in memory everywhere else too, and each
-/// code would wait for the one before to be stored.
+/// In loops, the rare paths take the reader by value and give it back: were it borrowed
+/// there, the compiler would keep it in memory everywhere else too, and each code would
+/// wait for the one before to be stored.
 #[derive(Clone, Copy, Debug)]
 pub struct BitReader<'a> {
-    bytes: &'a [u8],
-    /// The first byte that is not loaded yet; may pass the end.
-    next: usize,
+    /// What is not loaded yet.
+    rest: &'a [u8],
     loaded: Loaded,
+    /// The last eight bytes of all; if there are less, they are the highest.
+    last: u64,
+    /// How many bytes were loaded that are not there.
+    beyond: usize,
 }
 
 /// Bits that were loaded and not taken.
@@ -230,6 +235,9 @@ pub(crate) struct Loaded {
 }
 
 impl Loaded {
+    /// So many bits count at least when a reader has loaded.
+    pub(crate) const BITS: u32 = 56;
+
     /// The next bits, of which as many count as were loaded.
     #[inline(always)]
     pub(crate) fn bits(self) -> u64 {
@@ -241,6 +249,13 @@ impl Loaded {
     pub(crate) fn skip(&mut self, bits: u32) {
         self.word >>= bits;
         self.have -= bits;
+    }
+
+    /// Takes `bits`, or `others`: which of them is hard to foresee for a processor.
+    #[inline(always)]
+    pub(crate) fn skip_either(&mut self, first: bool, bits: u32, others: u32) {
+        self.word = select_unpredictable(first, self.word >> bits, self.word >> others);
+        self.have -= select_unpredictable(first, bits, others);
     }
 
     /// All of it as two numbers, with `more` above the second, which is below 2^32.
@@ -256,37 +271,35 @@ impl Loaded {
     }
 }
 
-/// The bytes from `next` on, where there are less than eight; zeros past the end.
-#[cold]
-fn at_the_end(bytes: &[u8], next: usize) -> u64 {
-    let (last, before) = match bytes.last_chunk() {
-        Some(last) => (u64::from_le_bytes(*last), bytes.len() - 8),
-        None => (bytes.iter().rfold(0, |raw, &byte| raw << 8 | u64::from(byte)), 0),
-    };
-    let skipped = next - before;
-    if skipped < 8 { last >> (8 * skipped) } else { 0 }
-}
-
 impl<'a> BitReader<'a> {
     /// Starts at the first bit of `bytes`.
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, next: 0, loaded: Loaded { word: 0, have: 0 } }
+        let last = match bytes.last_chunk() {
+            Some(last) => u64::from_le_bytes(*last),
+            None => bytes.iter().fold(0, |last, &byte| last >> 8 | u64::from(byte) << 56),
+        };
+        Self { rest: bytes, loaded: Loaded { word: 0, have: 0 }, last, beyond: 0 }
     }
 
-    /// Loads until at least 56 bits count; zeros past the end.
+    /// Loads until at least [`Loaded::BITS`] count; zeros past the end.
     #[inline(always)]
     pub(crate) fn refill(&mut self) {
-        // No place in memory has the highest bit; without it, the sum cannot overflow.
-        let next = self.next & (usize::MAX >> 1);
-        let raw = match self.bytes.get(next..next + 8).and_then(|place| place.first_chunk()) {
-            Some(raw) => u64::from_le_bytes(*raw),
-            None => at_the_end(self.bytes, next),
-        };
+        let Loaded { word, have } = self.loaded;
         // As many bytes as find room below 64 bits.
-        let loaded = (63 - self.loaded.have) >> 3;
-        self.loaded.word |= raw << self.loaded.have;
-        self.loaded.have += loaded * 8;
-        self.next += loaded as usize;
+        let count = (!have >> 3 & 7) as usize;
+        let raw = match self.rest.first_chunk() {
+            Some(raw) => {
+                self.rest = &self.rest[count..];
+                u64::from_le_bytes(*raw)
+            }
+            None => {
+                let left = self.rest.len();
+                self.rest = self.rest.get(count..).unwrap_or_default();
+                self.beyond += count.saturating_sub(left);
+                self.last >> 8 >> (8 * (7 - left))
+            }
+        };
+        self.loaded = Loaded { word: word | raw << have, have: have | 56 };
     }
 
     /// What is loaded, to go on with it in registers.
@@ -298,7 +311,7 @@ impl<'a> BitReader<'a> {
     /// The next `bits` (at most 64); zeros past the end.
     #[inline(always)]
     pub fn take(&mut self, bits: u32) -> u64 {
-        if bits > 56 {
+        if bits > Loaded::BITS {
             let (rest, value) = self.taken_wide(bits);
             *self = rest;
             return value;
@@ -343,7 +356,7 @@ impl<'a> BitReader<'a> {
     /// The same where the code is long, an escape, or not loaded yet.
     #[inline(never)]
     fn golomb_wide(mut self, k: u32, escape: u32) -> (Self, Option<u64>) {
-        if self.loaded.have < 56 {
+        if self.loaded.have < Loaded::BITS {
             self.refill();
         }
         let q = self.loaded.word.trailing_zeros();
@@ -365,21 +378,23 @@ impl<'a> BitReader<'a> {
         }
     }
 
-    /// Bits that were taken; more than there are after an overrun.
+    /// Bits that are left, and bits that were loaded without being there.
     #[inline(always)]
-    fn at(&self) -> usize {
-        self.next * 8 - self.loaded.have as usize
+    fn balance(&self) -> (usize, usize) {
+        (self.rest.len() * 8 + self.loaded.have as usize, self.beyond * 8)
     }
 
     /// Bits left; 0 past the end.
     pub fn left(&self) -> usize {
-        (self.bytes.len() * 8).saturating_sub(self.at())
+        let (loaded, beyond) = self.balance();
+        loaded.saturating_sub(beyond)
     }
 
     /// Whether more was read than there is.
     #[inline(always)]
     pub fn overrun(&self) -> bool {
-        self.at() > self.bytes.len() * 8
+        let (loaded, beyond) = self.balance();
+        beyond > loaded
     }
 
     /// Whether only the zero bits that fill the last byte are left.

@@ -15,8 +15,9 @@ pub(crate) struct Short(u32);
 impl Short {
     /// No code at all.
     const NONE: Short = Short(0);
-    /// More bits must be seen.
-    const LONG: Short = Short(0x80);
+    /// More bits must be seen. Nothing is shifted by it, and no sum of a few lengths is as
+    /// much.
+    const LONG: Short = Short(64);
 
     const fn new(value: u32, length: u32) -> Short {
         let zigzag = value + 1;
@@ -24,10 +25,24 @@ impl Short {
         Short((difference as u32) << 16 | value << 8 | length)
     }
 
+    /// One of some difference, or of none.
+    #[cfg(test)]
+    pub(crate) fn by(difference: i64) -> Short {
+        Short((difference as u32) << 16)
+    }
+
+    #[inline(always)]
+    fn is_long(self) -> bool {
+        self.0 & 0xFF >= Short::LONG.0
+    }
+
     #[inline(always)]
     fn length(self) -> u32 {
         self.0 & 63
     }
+
+    /// No difference is farther from 0.
+    pub(crate) const DIFFERENCE_MAX: i64 = 48;
 
     /// The value itself.
     #[inline(always)]
@@ -58,25 +73,32 @@ impl Written {
 /// Short codes of one order, by what the next bits begin with.
 type Shorts = [Short; 1 << PEEKED];
 
-/// Those of no order, which are none, and of each order.
-static SHORTS: [Shorts; SHORT_ORDERS as usize + 1] = {
-    let mut shorts = [[Short::NONE; 1 << PEEKED]; SHORT_ORDERS as usize + 1];
+/// By the highest bit of a small mean, of which the lowest three do not count; and those of
+/// no mean, which are none.
+static SHORTS: [Shorts; u16::BITS as usize] = {
+    let mut shorts = [[Short::LONG; 1 << PEEKED]; u16::BITS as usize];
+    shorts[0] = [Short::NONE; 1 << PEEKED];
     let mut index = 0;
     while index < SHORT_ORDERS << PEEKED {
         let (k, bits) = (index >> PEEKED, index & ((1 << PEEKED) - 1));
         let q = bits.trailing_zeros();
         let length = 2 * q + 1 + k;
-        shorts[k as usize + 1][bits as usize] = if length <= PEEKED {
+        if length <= PEEKED {
             let tail = bits >> (q + 1) & ((1 << (k + q)) - 1);
             let value = tail + (1 << (k + q)) - (1 << k);
-            Short::new(value, length)
-        } else {
-            Short::LONG
-        };
+            shorts[k as usize + 3][bits as usize] = Short::new(value, length);
+        }
         index += 1;
     }
     shorts
 };
+
+/// What code comes next, if a value is written.
+#[inline(always)]
+fn next(word: u64, mean: Mean, written: Written) -> Short {
+    let row = (mean.0 & u32::from(u16::MAX) | 8).ilog2() & written.0;
+    SHORTS[row as usize % SHORTS.len()][word as usize & ((1 << PEEKED) - 1)]
+}
 
 impl Loaded {
     /// Whether a short code may be more than what is loaded.
@@ -85,22 +107,14 @@ impl Loaded {
         self.have < PEEKED
     }
 
-    /// What code comes next, if the mean has short ones. An escape must not be possible
+    /// What short code comes next, unless another one does. An escape must not be possible
     /// in so few bits.
     #[inline(always)]
-    fn next(self, mean: Mean, written: Written) -> Short {
-        // What does not depend on the bits goes first: it need not wait for them.
-        let row = ((mean.0 | 8) & written.0 | 4).ilog2() - 2;
-        SHORTS[row as usize % SHORTS.len()][self.word as usize & ((1 << PEEKED) - 1)]
-    }
-
-    /// What short code comes next, unless another one does.
-    #[inline(always)]
     pub(crate) fn short(self, mean: Mean) -> Option<Short> {
-        if mean.0 >= Mean::LARGE.0 {
+        if !mean.is_small() {
             return None;
         }
-        Some(self.next(mean, Written(u32::MAX))).filter(|short| short.0 & Short::LONG.0 == 0)
+        Some(next(self.word, mean, Written(u32::MAX))).filter(|short| !short.is_long())
     }
 
     /// Takes a short code.
@@ -110,7 +124,7 @@ impl Loaded {
     }
 
     /// Takes the codes of several values, if all that are written are short, and counts
-    /// them. Otherwise takes nothing.
+    /// them. Otherwise takes nothing. So many bits must be loaded.
     ///
     /// Which are written is hard to foresee for a processor: one that is not has a code
     /// without bits.
@@ -118,36 +132,38 @@ impl Loaded {
     pub(crate) fn take_all<const N: usize>(
         &mut self,
         written: u32,
-        means: &mut [Mean; N],
+        means: [&mut Mean; N],
     ) -> Option<[Short; N]> {
-        let all = means.iter().fold(0, |all, mean| all | mean.0);
-        if self.have < N as u32 * PEEKED || all >= Mean::LARGE.0 {
-            return None;
-        }
-        let (mut rest, mut shorts) = (*self, [Short::NONE; N]);
-        let (mut any, mut sum) = (0, 0);
+        const { assert!((N as u32 + 1) * Short::LONG.0 <= 256, "a sum of them is a byte") };
+        let (mut word, mut shorts, mut sum) = (self.word, [Short::NONE; N], 0u32);
         for i in 0..N {
-            shorts[i] = rest.next(means[i], Written::of(written, i));
+            shorts[i] = next(word, *means[i], Written::of(written, i));
             // The length is in those bits that count when something is shifted.
-            rest.word = rest.word.wrapping_shr(shorts[i].0);
-            any |= shorts[i].0;
-            sum += shorts[i].0 & 0xFFFF;
+            word = word.wrapping_shr(shorts[i].0);
+            sum = sum.wrapping_add(shorts[i].0);
         }
-        if any & Short::LONG.0 != 0 {
+        if Short(sum).is_long() {
             return None;
         }
-        for i in 0..N {
-            means[i].count_written(Written::of(written, i), shorts[i].value());
+        self.word = word;
+        self.have -= Short(sum).length();
+        for (i, mean) in means.into_iter().enumerate() {
+            mean.count_written(Written::of(written, i), shorts[i].value());
         }
-        rest.have -= Short(sum).length();
-        *self = rest;
         Some(shorts)
     }
 }
 
 impl Mean {
-    /// A mean that is too large for short codes.
+    /// A mean that is too large for short codes. Those of them that are short are less than
+    /// an eighth of it, so that no mean becomes large by counting them.
     pub(crate) const LARGE: Mean = Mean(8 << SHORT_ORDERS);
+
+    /// Whether it has short codes.
+    #[inline(always)]
+    pub(crate) fn is_small(self) -> bool {
+        self.0 < Mean::LARGE.0
+    }
 
     /// Counts a value that is below the cap, and 0 if it is not written.
     #[inline(always)]
@@ -155,6 +171,16 @@ impl Mean {
         self.0 = self.0 - (self.0 >> 3 & written.0) + value as u32;
     }
 }
+
+const _: () = {
+    let (mut place, mut largest) = (0, 0);
+    while place < SHORTS.len() << PEEKED {
+        let value = SHORTS[place >> PEEKED][place & ((1 << PEEKED) - 1)].0 >> 8 & 0xFF;
+        largest = if value > largest { value } else { largest };
+        place += 1;
+    }
+    assert!(8 * largest < Mean::LARGE.0 && largest < 2 * Short::DIFFERENCE_MAX as u32);
+};
 
 #[cfg(test)]
 mod tests {
@@ -172,13 +198,13 @@ mod tests {
                 r.refill();
                 let (mut general, loaded) = (r, r.loaded);
                 let value = general.golomb(order, 32);
-                let long = general.at() > PEEKED as usize;
+                let long = general.left() < 64 - PEEKED as usize;
                 let Some(short) = loaded.short(mean) else {
                     assert!(long, "{byte:08b} of order {order} is short");
                     continue;
                 };
                 r.loaded.take(short);
-                assert_eq!((r.at(), Some(short.value())), (general.at(), value));
+                assert_eq!((r.left(), Some(short.value())), (general.left(), value));
                 let zigzag = short.value() as i64 + 1;
                 let difference = if zigzag % 2 == 0 { zigzag / 2 } else { -(zigzag + 1) / 2 };
                 assert_eq!(short.difference(), difference);

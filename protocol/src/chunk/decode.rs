@@ -4,6 +4,8 @@
 //! limits before it is used, and a loop ends at the latest when the bits do.
 //! After an error the rows are in between two states and must be given up.
 
+use core::hint::select_unpredictable;
+
 use super::updates::{Live, UpdateSection};
 use super::{
     COUNT_ORDER, GENERATION_ORDER, GOLOMB_ESCAPE, GROUP, LENGTH_ORDER, REPEAT_BITS, SLOT_BITS,
@@ -120,6 +122,12 @@ pub struct Shift<const N: usize> {
 }
 
 impl<const N: usize> Shift<N> {
+    /// One by some differences that have short codes.
+    #[cfg(test)]
+    pub(crate) fn new(slot: u32, mask: u64, by: [i64; N]) -> Shift<N> {
+        Shift { slot, mask, shorts: by.map(Short::by) }
+    }
+
     /// How far one of them is, which is below `N`; 0 if it is not written.
     #[inline(always)]
     pub fn by(&self, leaf: usize) -> i64 {
@@ -275,8 +283,7 @@ impl<'b> Section<'_, 'b> {
         while let Some(slot) = slots.next(self.r)? {
             let generation = number(self.r, GENERATION_ORDER)? + 1;
             let generation = u32::try_from(generation).map_err(|_| Error::TooLarge)?;
-            self.r.refill();
-            mask = next_mask(self.r, mask, leaves);
+            mask = if self.r.flag() { mask } else { read_mask(self.r, leaves) };
             // A record that the bits did not hold must not make a row.
             if self.r.overrun() {
                 return Err(Error::Truncated);
@@ -306,21 +313,25 @@ impl<'b> Section<'_, 'b> {
     }
 }
 
-/// The mask of the next record, which is loaded if it is of one group.
+/// The mask of the next record. It is loaded if it is of one group, and what follows it
+/// if it is not.
 #[inline(always)]
 pub(super) fn next_mask(r: &mut BitReader<'_>, before: u64, leaves: u32) -> u64 {
+    let bits = r.loaded().bits();
+    let same = bits & 1 != 0;
     if leaves <= GROUP {
         // No branch, as the one is as likely as the other.
-        let bits = r.loaded().bits();
-        let other = (bits & 1).wrapping_sub(1);
-        r.loaded().skip(1 + (leaves & other as u32));
-        return before & !other | bits >> 1 & other & ((1 << leaves) - 1);
+        let other = bits >> 1 & ((1 << leaves) - 1);
+        r.loaded().skip_either(same, 1, 1 + leaves);
+        return select_unpredictable(same, before, other);
     }
-    if r.flag() {
+    r.loaded().skip(1);
+    if same {
         return before;
     }
     let mut rest = *r;
     let mask = read_mask(&mut rest, leaves);
+    rest.refill();
     *r = rest;
     mask
 }

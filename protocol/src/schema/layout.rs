@@ -5,7 +5,7 @@
 //! can know of a field that the other forgot.
 
 use super::{Field, FloatRepr, IntRepr, Kind, Schema, TableSchema};
-use crate::bits::Mean;
+use crate::bits::{Mean, Short};
 use crate::chunk::near;
 use crate::grid::Grid;
 use crate::heap::Heap;
@@ -49,6 +49,20 @@ pub struct Motion {
     pub bit: u32,
     /// Its integer.
     pub scalar: Scalar,
+    /// What leads to its next integer mostly.
+    pub(crate) course: Course,
+}
+
+/// Where a leaf of motion is after a line and a short way: for most places one comparison
+/// says that neither left the range, or that a ring leads both back into it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Course {
+    /// The first place of these.
+    first: i64,
+    /// All ones, or what of a ring's places counts.
+    wrap: u64,
+    /// The last place, counted from the first.
+    room: u64,
 }
 
 /// Leaves side by side: a row, an element, a variant's payload.
@@ -213,7 +227,8 @@ impl TableLayout {
         for (index, leaf) in record.leaves.iter().enumerate() {
             if let (true, Node::Scalar(scalar)) = (leaf.motion, &leaf.node) {
                 motion |= 1 << index;
-                motions.push(Motion { at: leaf.at, bit: index as u32, scalar: *scalar });
+                let (at, bit, course) = (leaf.at, index as u32, Course::new(scalar));
+                motions.push(Motion { at, bit, scalar: *scalar, course });
                 if matches!(scalar.code, Code::Near | Code::Count) {
                     means_predicted[scalar.mean as usize] = Mean::new(MEAN_PREDICTED);
                 }
@@ -383,6 +398,42 @@ impl Scalar {
             (cell - self.lowest).rem_euclid(self.around) + self.lowest
         } else {
             cell.clamp(self.lowest, self.lowest + self.span as i64)
+        }
+    }
+}
+
+impl Motion {
+    /// The cell that lies a short code's `difference` from where a line leads through two
+    /// cells, as far from each other as it is from them; none if it is not in the range.
+    #[inline(always)]
+    pub(crate) fn follow(&self, earlier: i64, later: i64, difference: i64) -> Option<i64> {
+        let Course { first, wrap, room } = self.course;
+        let place = (2 * later - earlier + difference).wrapping_sub(first) as u64 & wrap;
+        if place <= room {
+            return Some(first.wrapping_add(place as i64));
+        }
+        self.follow_far(earlier, later, difference)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn follow_far(&self, earlier: i64, later: i64, difference: i64) -> Option<i64> {
+        self.scalar.apply(self.scalar.go_on(earlier, later), difference)
+    }
+}
+
+impl Course {
+    fn new(scalar: &Scalar) -> Course {
+        const MOST: u64 = Short::DIFFERENCE_MAX as u64;
+        let Scalar { lowest, span, around, .. } = *scalar;
+        if around > MOST as i64 && around.count_ones() == 1 {
+            return Course { first: lowest, wrap: span, room: span };
+        }
+        // From all other places, no short way leads out of the range.
+        match span.checked_sub(2 * MOST) {
+            Some(room) => Course { first: lowest + MOST as i64, wrap: u64::MAX, room },
+            // Nor is there one in so small a range: no sum is as much as this.
+            None => Course { first: i64::MIN, wrap: u64::MAX, room: 0 },
         }
     }
 }

@@ -165,7 +165,7 @@ impl Moving<'_> {
         let (earlier, later) = (&self.earlier[..cells], &self.later[..cells]);
         let new = &self.new[..cells];
         let (mut mask, mut codes) = (0, Gather::default());
-        for &Motion { at, bit, ref scalar } in &layout.motions {
+        for &Motion { at, bit, ref scalar, .. } in &layout.motions {
             let cell = scalar.extrapolate(earlier[at], later[at], apart, ahead);
             let difference = new[at].wrapping_sub(cell);
             let mean = &mut means[bit as usize % LEAVES_MAX];
@@ -196,7 +196,7 @@ impl Moving<'_> {
             0 => 0,
             touched => still(&layout.record, touched, later, new, differences),
         };
-        for &Motion { at, bit, ref scalar } in &layout.motions {
+        for &Motion { at, bit, ref scalar, .. } in &layout.motions {
             let cell = scalar.extrapolate(earlier[at], later[at], apart, ahead);
             let difference = new[at].wrapping_sub(cell);
             differences[bit as usize % LEAVES_MAX] = difference;

@@ -186,9 +186,9 @@ impl<const N: usize> Motion<N> for Onward<'_, N> {
     #[inline(always)]
     fn shift(self, shift: &Shift<N>, cells: &mut [i64; N], past: &mut [i64; N]) -> Option<u64> {
         let mut moved = 0;
-        for (i, Leaf { scalar, .. }) in self.leaves.iter().enumerate() {
+        for (i, leaf) in self.leaves.iter().enumerate() {
             let was = cells[i];
-            cells[i] = scalar.apply(scalar.go_on(past[i], was), shift.by(i))?;
+            cells[i] = leaf.follow(past[i], was, shift.by(i))?;
             past[i] = was;
             moved |= u64::from(cells[i] != was) << i;
         }
@@ -199,17 +199,18 @@ impl<const N: usize> Motion<N> for Onward<'_, N> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bits::Short;
     use crate::schema::layout::Layout;
     use crate::schema::{Field, FloatRepr, Kind, Schema, TableSchema};
     use proptest::prelude::*;
 
     /// A table of `count` motion leaves with another one before them, and perhaps one
-    /// among them: lines and rings in turn.
-    fn layout(count: usize, apart: bool) -> Layout {
+    /// among them: lines and rings in turn, of so many places.
+    fn layout(count: usize, apart: bool, places: i64) -> Layout {
         let mut fields = vec![Field { name: "before".into(), kind: Kind::Bool }];
         for i in 0..count {
             let ring = i % 2 == 0;
-            let (repr, min, max) = (FloatRepr::F32, -8.0, 8.0);
+            let (repr, min, max) = (FloatRepr::F32, -8.0, places as f64 * 0.25 - 8.0);
             let kind = Kind::Quantised { repr, min, max, step: 0.25, ring, motion: true };
             fields.push(Field { name: format!("leaf{i}"), kind });
             if apart && i == 0 {
@@ -248,6 +249,57 @@ mod tests {
         }
     }
 
+    /// A leaf of motion.
+    const WRITTEN: u64 = 0b10;
+
+    /// Takes a row by some differences: from where it was, or from where its line leads.
+    struct Shifted {
+        cells: Vec<i64>,
+        past: Vec<i64>,
+        by: Vec<i64>,
+    }
+
+    impl WithMotion for Shifted {
+        type Output = Option<Outcome>;
+
+        fn with<const N: usize>(self, motion: impl Motion<N>) -> Option<Outcome> {
+            let Shifted { mut cells, mut past, by } = self;
+            let shift = Shift::<N>::new(0, WRITTEN, by.try_into().expect("one for each leaf"));
+            let (first, last) = (&mut cells[1..], &mut past[..]);
+            let moved = motion.shift(&shift, first.first_chunk_mut()?, last.first_chunk_mut()?)?;
+            Some((cells, past, moved))
+        }
+    }
+
+    impl Shifted {
+        /// The same, a leaf after the other, by what is said of each.
+        fn slowly(self, layout: &TableLayout, pace: Pace) -> Option<Outcome> {
+            let Shifted { mut cells, mut past, by } = self;
+            let any = Any { leaves: &layout.motions, mask: layout.motion, pace };
+            Motion::<0>::step(any, &mut cells, &mut past);
+            for (leaf, by) in layout.motions.iter().zip(by) {
+                cells[leaf.at] = leaf.scalar.apply(cells[leaf.at], by)?;
+            }
+            let moved = Motion::<0>::moved(any, WRITTEN, &cells, &past);
+            Some((cells, past, moved))
+        }
+    }
+
+    /// What has a short code: often the farthest.
+    fn difference() -> impl Strategy<Value = i64> {
+        const MAX: i64 = Short::DIFFERENCE_MAX;
+        prop_oneof![Just(-MAX), Just(MAX), -MAX..=MAX]
+    }
+
+    /// How fast a frame may go.
+    fn pace() -> impl Strategy<Value = Pace> {
+        prop_oneof![
+            Just(Pace::Still),
+            (1u32..4, 1u32..4).prop_map(|(apart, ahead)| Pace::Line { apart, ahead }),
+            (1u32..4).prop_map(|span| Pace::Line { apart: span, ahead: span }),
+        ]
+    }
+
     proptest! {
         #[test]
         fn the_loops_for_some_do_what_the_one_for_any_does(
@@ -256,12 +308,9 @@ mod tests {
             cells in prop::collection::vec(-32i64..=31, 4),
             past in prop::collection::vec(-32i64..=31, 4),
             written in prop::option::of((0usize..4, -32i64..=31)),
-            pace in prop_oneof![
-                Just(Pace::Still),
-                (1u32..4, 1u32..4).prop_map(|(apart, ahead)| Pace::Line { apart, ahead }),
-            ],
+            pace in pace(),
         ) {
-            let layout = &layout(count, apart).tables[0];
+            let layout = &layout(count, apart, 64).tables[0];
             let row = || {
                 let mut row = vec![0; layout.cells];
                 for (leaf, cell) in layout.motions.iter().zip(&cells) {
@@ -273,6 +322,40 @@ mod tests {
             };
             let any = Any { leaves: &layout.motions, mask: layout.motion, pace };
             prop_assert_eq!(choose(layout, pace, row()), row().with::<0>(any));
+        }
+    }
+
+    proptest! {
+        // What is worst are a few pairs of places, with one difference.
+        #![proptest_config(ProptestConfig::with_cases(100 * ProptestConfig::default().cases))]
+        #[test]
+        fn a_shift_is_a_step_and_a_difference_for_each_leaf(
+            count in 2usize..=3,
+            places in prop::sample::select(vec![4i64, 20, 64, 72, 96, 97, 98, 256, 1000]),
+            cells in prop::collection::vec(any::<u32>(), 3),
+            past in prop::collection::vec(any::<u32>(), 3),
+            by in prop::collection::vec(difference(), 3),
+            pace in pace(),
+        ) {
+            let layout = &layout(count, false, places).tables[0];
+            let cell = |i: usize, seed: u32| {
+                let scalar = &layout.motions[i].scalar;
+                // Often near an end of the range.
+                let place = match seed % 4 {
+                    0 => u64::from(seed >> 2) % 3,
+                    1 => scalar.span - u64::from(seed >> 2) % 3,
+                    _ => u64::from(seed) % (scalar.span + 1),
+                };
+                scalar.lowest + place as i64
+            };
+            let row = || {
+                let mut row = Shifted { cells: vec![0], past: vec![], by: by[..count].to_vec() };
+                row.cells.extend((0..count).map(|i| cell(i, cells[i])));
+                row.past.extend((0..count).map(|i| cell(i, past[i])));
+                row
+            };
+            let fast = choose(layout, pace, row());
+            prop_assert_eq!(fast, row().slowly(layout, pace));
         }
     }
 }

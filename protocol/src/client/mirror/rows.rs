@@ -15,7 +15,7 @@ const PAGE: usize = 128;
 const NONE: u32 = u32::MAX;
 /// Rows that are moved on at once where the updates pass over them: more would be looked
 /// at again and again if slots and rows were in quite another order.
-const PASSED_MAX: usize = 8;
+const PASSED_MAX: u32 = 8;
 /// What one row costs beside its cells, about.
 const ROW_BYTES: usize = 64;
 
@@ -479,7 +479,7 @@ impl<R: ReadUpdates> WithMotion for UpdateRows<'_, '_, R> {
             heap: target.heap,
             scope: target.scope,
             log: ChangeLog { rows: target.changes, table, frame: target.frame },
-            row: usize::MAX,
+            row: u32::MAX,
         })
     }
 }
@@ -504,18 +504,18 @@ struct RowUpdates<'a, M> {
     scope: Scope,
     log: ChangeLog<'a>,
     /// The row of the last update; before the first, the one before all.
-    row: usize,
+    row: u32,
 }
 
 impl<const N: usize, M: Motion<N>> Updates<N> for RowUpdates<'_, M> {
-    // On its own, so that its variables and the decoder's have the registers for themselves.
-    #[inline(never)]
+    #[inline(always)]
     fn shift(&mut self, shift: &Shift<N>) -> Result<(), Error> {
-        let row = self.find(shift.slot)?;
-        let cells = self.cells.get_mut(row * self.stride + self.first..);
-        let past = self.past.get_mut(row * N..);
+        let row = self.find(shift.slot).ok_or(Error::NoSuchRow)?;
+        let at = row as usize * N;
+        let past = self.past.get_mut(at..at + N).and_then(|past| past.first_chunk_mut());
+        let past = past.ok_or(Error::NoSuchRow)?;
+        let cells = self.cells.get_mut(row as usize * self.stride + self.first..);
         let cells = cells.and_then(|cells| cells.first_chunk_mut()).ok_or(Error::NoSuchRow)?;
-        let past = past.and_then(|past| past.first_chunk_mut()).ok_or(Error::NoSuchRow)?;
         let moved = self.motion.shift(shift, cells, past).ok_or(Error::OutOfRange)?;
         self.note(row, moved, 0);
         Ok(())
@@ -528,10 +528,10 @@ impl<const N: usize, M: Motion<N>> Updates<N> for RowUpdates<'_, M> {
         mask: u64,
         read: impl FnOnce(&mut [i64], &mut Heap) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let row = self.find(slot)?;
+        let row = self.find(slot).ok_or(Error::NoSuchRow)?;
         let count = self.motion.count();
-        let cells = &mut self.cells[row * self.stride..][..self.stride];
-        let past = &mut self.past[row * count..][..count];
+        let cells = &mut self.cells[row as usize * self.stride..][..self.stride];
+        let past = &mut self.past[row as usize * count..][..count];
         self.motion.step(cells, past);
         read(cells, self.heap)?;
         let moved = self.motion.moved(mask, cells, past);
@@ -540,66 +540,66 @@ impl<const N: usize, M: Motion<N>> Updates<N> for RowUpdates<'_, M> {
     }
 
     fn end(mut self) {
-        self.pass_over(self.row.wrapping_add(1), self.infos.len(), SLOTS_MAX);
+        self.pass_over(self.row.wrapping_add(1), self.infos.len() as u32, SLOTS_MAX);
     }
 }
 
 impl<M> RowUpdates<'_, M> {
     /// The row of a slot.
     #[inline(always)]
-    fn find<const N: usize>(&mut self, slot: u32) -> Result<usize, Error>
+    fn find<const N: usize>(&mut self, slot: u32) -> Option<u32>
     where
         M: Motion<N>,
     {
         // Mostly it is the next one. A slot has one row at most that is here.
         let mut row = self.row.wrapping_add(1);
-        if !self.infos.get(row).is_some_and(|info| info.takes(slot, self.scope)) {
+        if !self.infos.get(row as usize).is_some_and(|info| info.takes(slot, self.scope)) {
             row = self.seek(slot)?;
         }
         self.row = row;
-        Ok(row)
+        Some(row)
     }
 
     /// Notes what became of a row: its motion leaves that moved, and others that changed.
     #[inline(always)]
-    fn note(&mut self, row: usize, moved: u64, others: u64) {
-        let info = &mut self.infos[row];
+    fn note(&mut self, row: u32, moved: u64, others: u64) {
+        let info = &mut self.infos[row as usize];
         (info.frame, info.moves) = (self.log.frame, moved != 0);
         *self.moving += u32::from(moved != 0);
         if moved != 0 && !info.active {
             info.active = true;
-            self.active.push(row as u32);
+            self.active.push(row);
         }
         let changed = others | moved;
         if changed != 0 {
-            self.log.push(info, row as u32, What::Changed(changed));
+            self.log.push(info, row, What::Changed(changed));
         }
     }
 
     /// The row of a slot that is not the next one. On its own, so that what most rows
     /// need has the registers.
     #[inline(never)]
-    fn seek<const N: usize>(&mut self, slot: u32) -> Result<usize, Error>
+    fn seek<const N: usize>(&mut self, slot: u32) -> Option<u32>
     where
         M: Motion<N>,
     {
-        let row = find(self.pages, slot).ok_or(Error::NoSuchRow)? as usize;
-        if !self.infos[row].takes(slot, self.scope) {
-            return Err(Error::NoSuchRow);
+        let row = find(self.pages, slot)?;
+        if !self.infos[row as usize].takes(slot, self.scope) {
+            return None;
         }
         self.pass_over(self.row.wrapping_add(1), row, slot);
-        Ok(row)
+        Some(row)
     }
 
     /// Moves on the rows from `next` to `end` that the section has nothing for, as their
     /// slots are below `slot`. They are at hand now; if there are many, or not in the
     /// order of their slots, it is done at the end of the frame.
-    fn pass_over<const N: usize>(&mut self, next: usize, end: usize, slot: u32)
+    fn pass_over<const N: usize>(&mut self, next: u32, end: u32, slot: u32)
     where
         M: Motion<N>,
     {
         for row in next..end.min(next.saturating_add(PASSED_MAX)) {
-            let info = &self.infos[row];
+            let info = &self.infos[row as usize];
             let here = info.state == RowState::Here && info.scope == self.scope;
             if here && info.active && info.slot < slot && info.frame != self.log.frame {
                 self.move_on(row);
@@ -609,14 +609,14 @@ impl<M> RowUpdates<'_, M> {
 
     /// One of them. On its own, as mostly it is one only.
     #[inline(never)]
-    fn move_on<const N: usize>(&mut self, row: usize)
+    fn move_on<const N: usize>(&mut self, row: u32)
     where
         M: Motion<N>,
     {
-        let (info, count) = (&mut self.infos[row], self.motion.count());
-        let cells = &mut self.cells[row * self.stride..][..self.stride];
-        let past = &mut self.past[row * count..][..count];
-        self.log.move_on(self.motion, info, row as u32, cells, past);
+        let (info, count) = (&mut self.infos[row as usize], self.motion.count());
+        let cells = &mut self.cells[row as usize * self.stride..][..self.stride];
+        let past = &mut self.past[row as usize * count..][..count];
+        self.log.move_on(self.motion, info, row, cells, past);
         *self.moving += u32::from(info.moves);
     }
 }
