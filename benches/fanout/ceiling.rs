@@ -3,14 +3,16 @@
 //! A bare epoll loop. For each room and tick there is one frame, encoded before;
 //! each client gets it with one write, and what it sends is taken with one read.
 //! Sockets are edge-triggered, and a read that did not fill the buffer is the last.
+//! Like Tickwire's (`host`) it understands `mark` and `late`.
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use rustix::event::epoll;
 use rustix::time::Timespec;
 
+use super::late::Ticks;
 use super::machine::{SERVER_CORE, pin, raise_file_limit};
 
 const EVENTS_MAX: usize = 512;
@@ -52,7 +54,6 @@ pub(crate) fn serve(players: usize, hz: u32, npcs: usize) -> io::Result<()> {
     listener.set_nonblocking(true)?;
     let poll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
     epoll::add(&poll, &listener, epoll::EventData::new_u64(LISTENER), epoll::EventFlags::IN)?;
-    // Nothing is ever said there: it is readable when there is nobody to say it.
     epoll::add(&poll, io::stdin(), epoll::EventData::new_u64(PARENT), epoll::EventFlags::IN)?;
     println!("ready {}", listener.local_addr()?);
 
@@ -61,6 +62,7 @@ pub(crate) fn serve(players: usize, hz: u32, npcs: usize) -> io::Result<()> {
     let mut rooms: Vec<Room> = Vec::new();
     let mut events = Vec::with_capacity(EVENTS_MAX);
     let mut buffer = [0; 2048];
+    let mut ticks = Ticks::begin();
     loop {
         let next = rooms.iter().map(|room| room.next).min();
         let wait = next.map(|next| next.saturating_duration_since(Instant::now()));
@@ -73,7 +75,18 @@ pub(crate) fn serve(players: usize, hz: u32, npcs: usize) -> io::Result<()> {
         for event in &events {
             match event.data.u64() {
                 LISTENER => accept(&listener, &poll, plan, begun, &mut rooms)?,
-                PARENT => return Ok(()),
+                PARENT => {
+                    let mut order = String::new();
+                    io::stdin().lock().read_line(&mut order)?;
+                    match order.trim_end() {
+                        "mark" => {
+                            ticks = Ticks::begin();
+                            println!("marked");
+                        }
+                        "late" => println!("{}", serde_json::json!(ticks.told())),
+                        _ => return Ok(()),
+                    }
+                }
                 data => {
                     let (room, client) = ((data >> 32) as usize, data as u32 as usize);
                     rooms[room].clients[client].read(&mut buffer)?;
@@ -81,7 +94,9 @@ pub(crate) fn serve(players: usize, hz: u32, npcs: usize) -> io::Result<()> {
             }
         }
         let now = Instant::now();
+        ticks.divide(now);
         for room in rooms.iter_mut().filter(|room| room.next <= now) {
+            ticks.record(room.next.elapsed());
             room.tick(period);
         }
     }

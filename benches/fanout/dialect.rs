@@ -40,7 +40,7 @@ pub(crate) struct State {
 
 /// By how many ticks more inputs are early, as a client's (`InputLead` of the protocol) but only as
 /// far as it takes for each input to have its own tick: inputs that come late, or two for one tick,
-/// make it grow.
+/// make it grow, and some in a row that came early make it shrink.
 #[derive(Clone, Copy, Debug, Default)]
 struct Lead {
     ticks: u32,
@@ -48,10 +48,15 @@ struct Lead {
     used: Option<u32>,
     /// The first input that was made with this lead: what is said of those before it is no news.
     since: u32,
+    /// Reports in a row of inputs that came earlier than they had to.
+    early: u32,
 }
 
 impl Lead {
     const TICKS_MAX: u32 = 16;
+    /// What is this early is so by a whole tick in a server that finds two inputs in one read.
+    const EARLY: i32 = 2;
+    const EARLY_REPORTS: u32 = 8;
 
     /// A frame, so many ticks after the one before, tells which input was used last and how
     /// early the newest came; the next one made is number `next`.
@@ -63,9 +68,14 @@ impl Lead {
         let late = depth.map_or(0, |depth| depth.min(0).unsigned_abs());
         let folded = before.is_some_and(|before| used.saturating_sub(before) > ticks);
         let more = late.max(u32::from(folded));
+        let early = depth.is_none_or(|depth| depth >= Self::EARLY) && more == 0;
+        self.early = if early { self.early + 1 } else { 0 };
         if more > 0 {
             self.ticks = (self.ticks + more).min(Self::TICKS_MAX);
             self.since = next;
+        } else if self.early >= Self::EARLY_REPORTS {
+            self.ticks = self.ticks.saturating_sub(1);
+            (self.since, self.early) = (next, 0);
         }
     }
 }

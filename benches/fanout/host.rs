@@ -3,8 +3,7 @@
 //!
 //! On its standard input, a line `room` makes a room and prints the tokens of its
 //! seats; `mark` begins a measurement, and `late` prints how late ticks began since
-//! then, how busy the busiest worker is, how much a worker gives up, and the same lateness by
-//! pieces of half a second, each with what was stolen; the end ends it.
+//! then (`Told`, as JSON); the end ends it.
 
 use std::io::{self, BufRead};
 use std::time::Duration;
@@ -18,11 +17,9 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, interval_at};
 
 use super::game::Race;
-use super::machine::{SERVER_CORE, Spare, raise_file_limit};
-
-/// A piece of a measurement: as long as the kernel needs to notice what is stolen, and short
-/// enough for some to be without.
-const PIECE: Duration = Duration::from_millis(500);
+use super::late::{PIECE, Told, spare};
+use super::machine::{Spare, raise_file_limit};
+use super::measure::{Piece, Quantiles};
 
 /// Serves rooms of `players` at `hz` on the cores that it was started on.
 pub(crate) fn serve(players: usize, hz: u32, workers: usize, npcs: u32) -> io::Result<()> {
@@ -89,7 +86,7 @@ async fn run<G: Game>(players: usize, workers: usize, npcs: u32) -> io::Result<(
                         piece.reset();
                         println!("marked");
                     }
-                    Some("late") => println!("{}", watch.told(&handle).await),
+                    Some("late") => println!("{}", serde_json::json!(watch.told(&handle).await)),
                     Some(_) => {}
                     None => return,
                 }
@@ -104,8 +101,7 @@ struct Watch {
     marked: Lateness,
     /// At the begin of the piece that goes on.
     before: (Lateness, Spare),
-    /// p99 of each piece, in µs, and seconds that were stolen.
-    pieces: Vec<(u128, f64)>,
+    pieces: Vec<Piece>,
 }
 
 impl Watch {
@@ -118,27 +114,24 @@ impl Watch {
         let now = (handle.lateness().await, spare());
         let late = now.0.since(&self.before.0);
         let stolen = now.1.since(self.before.1).stolen;
-        self.pieces.push((late.quantile(0.99).as_micros(), stolen));
+        self.pieces.push(Piece { late_us: us(&late, 0.99), stolen });
         self.before = now;
     }
 
-    async fn told(&self, handle: &Handle) -> String {
+    async fn told(&self, handle: &Handle) -> Told {
         let metrics = handle.metrics().await;
         let late = metrics.lateness().since(&self.marked);
-        let us = |share| late.quantile(share).as_micros();
-        let busy = metrics.workers.iter().map(|it| it.busy).fold(0.0, f64::max);
-        let sheds = metrics.workers.iter().map(|it| it.sheds as u8).max();
-        let mut told = format!("{} {} {busy:.3} {}", us(0.5), us(0.99), sheds.unwrap_or(0));
-        for (late, stolen) in &self.pieces {
-            told.push_str(&format!(" {late} {stolen:.3}"));
+        Told {
+            late_us: Some(Quantiles { p50: us(&late, 0.5), p99: us(&late, 0.99) }),
+            pieces: self.pieces.clone(),
+            busy: metrics.workers.iter().map(|it| it.busy).reduce(f64::max),
+            sheds: metrics.workers.iter().map(|it| f64::from(it.sheds as u8)).reduce(f64::max),
         }
-        told
     }
 }
 
-/// What the server's core has left; nothing where the kernel does not say.
-fn spare() -> Spare {
-    Spare::of(&[SERVER_CORE]).unwrap_or_default()
+fn us(late: &Lateness, share: f64) -> f64 {
+    late.quantile(share).as_micros() as f64
 }
 
 /// The tokens of a new room's seats.

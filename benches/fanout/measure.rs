@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::crowd::{Crowd, Play, Seen};
+use super::late::Told;
 use super::machine::{ALL_CORES, Spare, pace};
 use super::server::{Peer, Server};
 use super::spread::quantile_ms;
@@ -102,7 +103,7 @@ pub(crate) struct Sample {
     pub(crate) memory: f64,
     pub(crate) interval_ms: Option<Quantiles>,
     pub(crate) echo_ms: Option<Quantiles>,
-    /// How late ticks began; of Tickwire.
+    /// How late ticks began; of Tickwire and the ceiling.
     pub(crate) late_us: Option<Quantiles>,
     /// The same by pieces of half a second.
     #[serde(default)]
@@ -209,8 +210,8 @@ impl Stage {
     /// Plays, and measures what it took.
     pub(crate) fn window(&mut self, time: Duration) -> io::Result<Sample> {
         let Stage { server, crowd, setting, base } = self;
-        let tickwire = setting.peer == Peer::Tickwire;
-        if tickwire {
+        let tells = !setting.peer.in_node();
+        if tells {
             server.ask("mark")?;
         }
         let spares = |server: &Server| -> io::Result<[Spare; 2]> {
@@ -221,8 +222,8 @@ impl Stage {
         let cpu = server.cpu()?.since(cpu);
         let after = spares(server)?;
         let [spare, spare_all] = [after[0].since(before[0]), after[1].since(before[1])];
-        let late = if tickwire { server.ask("late")? } else { String::new() };
-        let late: Vec<f64> = late.split_whitespace().filter_map(|it| it.parse().ok()).collect();
+        let told =
+            if tells { serde_json::from_str(&server.ask("late")?)? } else { Told::default() };
         let clients = crowd.clients();
         let (seconds, frames) = (seen.took.as_secs_f64(), seen.frames.max(1) as f64);
         let (load, generator) =
@@ -242,13 +243,8 @@ impl Stage {
             memory: grown / (clients - base.1).max(1) as f64,
             interval_ms: Quantiles::of_ns(&seen.intervals),
             echo_ms: Quantiles::of_ns(&seen.echoes),
-            late_us: late.first().zip(late.get(1)).map(|(&p50, &p99)| Quantiles { p50, p99 }),
-            pieces: late[late.len().min(4)..]
-                .as_chunks()
-                .0
-                .iter()
-                .map(|&[late_us, stolen]| Piece { late_us, stolen })
-                .collect(),
+            late_us: told.late_us,
+            pieces: told.pieces,
             generator,
             behind_ms: seen.behind.as_secs_f64() * 1000.0,
             cores: server.cores().len(),
@@ -257,8 +253,8 @@ impl Stage {
             idle_of_all: spare_all.idle / seconds,
             pace_ms: [[f64::NAN; 2]; 2],
             others: used - load - generator,
-            busy: late.get(2).copied(),
-            sheds: late.get(3).copied(),
+            busy: told.busy,
+            sheds: told.sheds,
             steady: true,
             note: None,
         })

@@ -141,7 +141,8 @@ fn load(options: &Options) -> io::Result<Vec<Row>> {
         let found = loaded(first, 0.5, options.time())?;
         let ceiling = Setting { peer: Peer::Ceiling, ..found };
         half.push(Group::new("load/half", [ceiling, found]));
-        seven.push(Group::new("load/seven", [loaded(found, SEVEN, options.time())?]));
+        let more = [loaded(ceiling, SEVEN, options.time())?, loaded(found, SEVEN, options.time())?];
+        seven.push(Group::new("load/seven", more));
     }
     let mut rows = in_rounds(&half, options.rounds, |setting| once(setting, time))?;
     rows.extend(in_rounds(&seven, options.rounds, |setting| at_load(setting, SEVEN, time))?);

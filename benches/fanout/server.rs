@@ -104,7 +104,7 @@ impl Server {
         Ok(Server { child, stdin: Some(stdin), stdout, cores, address })
     }
 
-    /// Tells Tickwire something, and gives its answer.
+    /// Tells Tickwire or the ceiling something, and gives its answer.
     pub(crate) fn ask(&mut self, order: &str) -> io::Result<String> {
         let stdin = self.stdin.as_mut().ok_or(io::ErrorKind::NotConnected)?;
         writeln!(stdin, "{order}")?;

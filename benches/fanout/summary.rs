@@ -156,9 +156,13 @@ impl Rows<'_> {
                 );
                 lines.extend(line(&what, Target::AtMost(1.1), "", 3, ratio, own));
             }
-            if let Some(own) = self.of("load/seven", Peer::Tickwire, 50, hz) {
-                let load = own.middle(|sample| sample.load) * 100.0;
-                lines.extend(self.lateness(own, load, hz));
+            for (peer, target) in
+                [(Peer::Tickwire, Target::AtMost(1.0)), (Peer::Ceiling, Target::None)]
+            {
+                if let Some(row) = self.of("load/seven", peer, 50, hz) {
+                    let load = row.middle(|sample| sample.load) * 100.0;
+                    lines.extend(self.lateness(row, load, hz, target));
+                }
             }
         }
     }
@@ -166,8 +170,10 @@ impl Rows<'_> {
     /// By half seconds from which the machine below took nothing that the kernel noticed: a
     /// core that is taken away for 20 ms makes more than a hundredth of a window's steps late.
     /// Windows with another load than the one that was wanted are left out.
-    fn lateness(&self, own: &Row, load: f64, hz: u32) -> Vec<String> {
-        let what = format!("p99 of a tick's lateness at {load:.0} % load: {hz} Hz");
+    fn lateness(&self, own: &Row, load: f64, hz: u32, target: Target) -> Vec<String> {
+        let peer = own.setting.peer;
+        let of = if peer == Peer::Tickwire { String::new() } else { format!(" of the {peer}") };
+        let what = format!("p99 of a tick's lateness{of} at {load:.0} % load: {hz} Hz");
         let loaded = || own.samples.iter().filter(|sample| sample.loads(SEVEN));
         let pieces = || loaded().flat_map(|sample| &sample.pieces);
         let whole: Vec<_> = pieces().filter(|piece| piece.stolen == 0.0).collect();
@@ -175,7 +181,7 @@ impl Rows<'_> {
         let halves = format!("{what}, {} of {} half seconds", whole.len(), pieces().count());
         let windows: Vec<_> = loaded().filter_map(|it| Some(it.late_us?.p99 / 1000.0)).collect();
         let windows_told = format!("{what}, whole windows");
-        let judged = line(&halves, Target::AtMost(1.0), " ms", 2, Spread::of(whole), own);
+        let judged = line(&halves, target, " ms", 2, Spread::of(whole), own);
         let told = line(&windows_told, Target::None, " ms", 2, Spread::of(windows), own);
         judged.into_iter().chain(told).collect()
     }

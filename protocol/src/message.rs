@@ -48,6 +48,7 @@ pub const SUBPROTOCOL: &str = "tickwire.1";
 
 /// The tag of inputs among client messages.
 const INPUT: u8 = 1;
+const PING: u8 = 4;
 
 /// From a client to the server.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -303,6 +304,11 @@ impl<'a> ClientMessage<'a> {
         bytes.first() == Some(&INPUT)
     }
 
+    /// Whether bytes are a ping, if they are a message at all.
+    pub fn is_ping(bytes: &[u8]) -> bool {
+        bytes.first() == Some(&PING)
+    }
+
     /// The message that `bytes` are, all of them.
     pub fn read(bytes: &'a [u8]) -> Result<ClientMessage<'a>, Error> {
         if bytes.len() > CLIENT_MESSAGE_BYTES_MAX {
@@ -314,7 +320,7 @@ impl<'a> ClientMessage<'a> {
             INPUT => ClientMessage::Input(Inputs::read(&mut r)?),
             2 => ClientMessage::Command { id: r.u32()?, body: r.bytes(COMMAND_BYTES_MAX)? },
             3 => ClientMessage::Chat { text: r.str(CHAT_BYTES_MAX)? },
-            4 => ClientMessage::Ping { stamp: r.u64()? },
+            PING => ClientMessage::Ping { stamp: r.u64()? },
             5 => match r.u8()? {
                 0 => return Err(Error::Invalid),
                 every => ClientMessage::Pace { every },

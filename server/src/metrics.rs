@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use tickwire_protocol::close::CloseReason;
 
 use crate::room::Counters;
-pub use crate::worker::{Lateness, Shedding};
+pub use crate::worker::{Lateness, Reading, Shedding};
 
 /// Counts by cause. Causes are constants of the code, so there are few.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -74,8 +74,8 @@ pub struct WorkerMetrics {
     pub busy: f64,
     /// What it gives up, because steps begin too late.
     pub sheds: Shedding,
-    /// How often it reads each client, at the most, for each frame: 1, or less if it is too busy.
-    pub reads: f64,
+    /// When it reads what comes.
+    pub reading: Reading,
     /// How late ticks began.
     pub lateness: Lateness,
     /// How connections ended, by cause.
@@ -176,8 +176,10 @@ impl Metrics {
             samples.gauge("worker_sheds", help, vec![("worker", index.to_string())], sheds);
         }
         for (index, worker) in self.workers.iter().enumerate() {
-            let help = "Reads of a client for each of its frames: 1, or less if a worker is busy.";
-            samples.gauge("worker_reads", help, vec![("worker", index.to_string())], worker.reads);
+            let help = "When a worker reads what comes: 0 at once, 1 with each step of the room, 2 with \
+                        every second.";
+            let reading = f64::from(worker.reading as u8);
+            samples.gauge("worker_reading", help, vec![("worker", index.to_string())], reading);
         }
         let names: Vec<_> = self.workers.iter().flat_map(|it| it.games.keys().copied()).collect();
         let mut games: Vec<_> = names.into_iter().map(|name| (name, self.game(name))).collect();

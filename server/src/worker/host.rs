@@ -27,12 +27,12 @@ use super::clock::{Alarm, Nanos, Phases, Raster, Timeline};
 use super::connection::{Buffers, Connection, Heard, RoomLink};
 use super::lead::Lead;
 use super::load::{BusyMeter, Ladder, Load, Steps};
-use super::reading::Reading;
+use super::reading::{self, Reading};
 use super::records::Records;
 use super::{Common, Greeting, NotOpened, NotReserved, Order, RoomSpec};
 use crate::directory::RoomEntry;
 use crate::metrics::WorkerMetrics;
-use crate::net::{Ready, Settled, Sockets};
+use crate::net::{Look, Queue, Ready, Settled, Sockets};
 use crate::room::{AnyRoom, Joined, RoomFull, RoomId, SeatId};
 use calls::{Asks, told};
 
@@ -72,8 +72,8 @@ pub(crate) struct Host {
     found: Cell<Nanos>,
     /// How long that takes before a step.
     lead: Lead,
-    /// How many of them are read.
-    reading: Reading,
+    /// Whether all are read then, or those of a room before its step.
+    reading: Cell<Reading>,
     /// Connections whose drivers have not ended.
     connections: Cell<usize>,
     /// The last of them has.
@@ -87,6 +87,10 @@ struct Hosted {
     /// Nothing once the room has ended.
     room: RefCell<Option<Box<dyn AnyRoom>>>,
     timeline: Cell<Option<Timeline>>,
+    /// Its clients who have said something, if they are not read at once.
+    unread: Rc<Queue>,
+    /// They were not read before the last step.
+    passed: Cell<bool>,
     /// What the directory shows.
     entry: RefCell<RoomEntry>,
     /// It is private by its creation, whatever the game says.
@@ -113,7 +117,7 @@ impl Host {
             looked: Cell::default(),
             found: Cell::default(),
             lead: Lead::default(),
-            reading: Reading::default(),
+            reading: Cell::default(),
             connections: Cell::new(0),
             idle: Notify::new(),
         })
@@ -142,11 +146,11 @@ impl Host {
             // still follows orders, and notices.
             tokio::select! {
                 () = alarm.until(&clock, next.unwrap_or_default()), if next.is_some() => {
-                    let took = self.look();
+                    let looking = self.look();
+                    let reading = self.tick(lead);
                     if next == step {
-                        self.lead.took(took);
+                        self.lead.took(looking + reading);
                     }
-                    self.tick(lead);
                     // Drivers and orders have their turn, also when the next step is due.
                     if self.behind() {
                         yield_now().await;
@@ -241,6 +245,8 @@ impl Host {
             tick_hz: room.tick_hz(),
             room: RefCell::new(Some(room)),
             timeline: Cell::new(None),
+            unread: Rc::default(),
+            passed: Cell::default(),
             entry: RefCell::new(entry),
             private: spec.private,
         };
@@ -285,7 +291,8 @@ impl Host {
                     hosted: Rc::clone(&hosted),
                     joined,
                 };
-                let _owned = key.map(|key| host.sockets.own(key, Rc::new(reader)));
+                let queue = (hosted.tick_hz >= reading::HZ_MIN).then(|| Rc::clone(&hosted.unread));
+                let _owned = key.map(|key| host.sockets.own(key, Rc::new(reader), queue));
                 let hear = |heard: Heard<'_>, now| host.hear(&hosted, joined, heard, now);
                 connection.drive(|| host.common.clock.time(), hear).await;
             }
@@ -347,10 +354,12 @@ impl Host {
     /// Reads what has come from the peers; how long that took.
     fn look(&self) -> Duration {
         let before = self.common.clock.now();
-        let most = self.reading.most();
-        let found = self.sockets.look(most, || self.common.clock.time());
-        self.reading.read(found, most);
-        self.looked_now(found > 0);
+        let look = match self.reading.get() {
+            Reading::AtOnce => Look::Read,
+            Reading::EachStep | Reading::EverySecond => Look::Queue,
+        };
+        let found = self.sockets.look(look, || self.common.clock.time());
+        self.looked_now(found);
         self.looked.get().since(before)
     }
 
@@ -385,6 +394,7 @@ impl Host {
     /// Wakes rooms without anybody when a kept seat's time is up, or their own.
     fn look_after(&self) {
         for hosted in self.hosted(|hosted| hosted.timeline.get().is_none()) {
+            self.read(&hosted);
             self.with(&hosted, |room, now| {
                 if room.wakes_at().is_some_and(|at| at <= now) {
                     room.step(now);
@@ -451,8 +461,15 @@ impl<T: Settled> Ready for Reader<T> {
         self.connection.warm();
     }
 
-    fn ready(self: Rc<Self>, now: Time) {
+    fn ready(self: Rc<Self>, now: Time, looked: Time) {
         let Reader { connection, host, hosted, joined } = &*self;
-        connection.read(now, |heard, now| host.hear(hosted, *joined, heard, now));
+        connection.read(now, |heard, now| match heard {
+            // Its answer says what time it was in the middle of the ping's way there and back:
+            // what it waited for is half of it.
+            Heard::Message(ping) if ClientMessage::is_ping(ping) => {
+                host.hear(hosted, *joined, heard, now - now.since(looked) / 2);
+            }
+            heard => host.hear(hosted, *joined, heard, now),
+        });
     }
 }

@@ -5,7 +5,7 @@
 //! rooms are refused; players are refused. What was granted is not taken away.
 //!
 //! To be busy is no harm: a worker that has much to do reads several inputs at
-//! once ([`Reading`](super::reading::Reading)), and a frame gets cheaper. To be late is. So
+//! once ([`Reading`]), and a frame gets cheaper. To be late is. So
 //! frames are given up by lateness alone; who comes and would add to the load is also
 //! refused by the load.
 
@@ -13,6 +13,8 @@ use std::sync::atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+use super::reading::Reading;
 
 /// From this load on, no room is made.
 const NO_ROOMS_FROM: f64 = 0.95;
@@ -213,8 +215,8 @@ pub struct Load {
     busy: AtomicU32,
     /// Which of [`Shedding::ALL`].
     sheds: AtomicU8,
-    /// Thousandths by which a worker reads less often than it answers.
-    unread: AtomicU32,
+    /// The number of a [`Reading`].
+    reading: AtomicU8,
     rooms: AtomicUsize,
 }
 
@@ -235,10 +237,9 @@ impl Load {
         Shedding::ALL.get(sheds).copied().unwrap_or_default()
     }
 
-    /// How often the worker reads each peer, at the most, for each frame: 1 unless it is
-    /// nearly always busy.
-    pub fn reads(&self) -> f64 {
-        1.0 - f64::from(self.unread.load(Ordering::Relaxed)) / 1000.0
+    /// When the worker reads what comes.
+    pub fn reading(&self) -> Reading {
+        Reading::of(self.reading.load(Ordering::Relaxed))
     }
 
     /// Whether a room may be made.
@@ -259,8 +260,8 @@ impl Load {
         self.sheds.store(sheds as u8, Ordering::Relaxed);
     }
 
-    pub(super) fn set_reads(&self, share: f64) {
-        self.unread.store(((1.0 - share) * 1000.0) as u32, Ordering::Relaxed);
+    pub(super) fn set_reading(&self, reading: Reading) {
+        self.reading.store(reading as u8, Ordering::Relaxed);
     }
 
     pub(super) fn set_rooms(&self, rooms: usize) {

@@ -48,6 +48,7 @@ pub(crate) use connection::{LIMITS, farewell};
 pub(crate) use host::Host;
 pub use lateness::Lateness;
 pub use load::{Load, Shedding};
+pub use reading::Reading;
 pub use records::LONG_CALL;
 pub use spec::GameInfo;
 pub(crate) use spec::{GameEntry, RoomSpec};

@@ -1,82 +1,82 @@
-//! How many peers are read by a worker that has hardly time for all.
+//! When what comes from the clients of a room is read.
 //!
-//! Who plays sends for every tick, and to read that takes nearly as long as to answer it. A worker
-//! that is nearly always busy reads each peer less often than it answers, down to every second tick:
-//! then one read finds two inputs. The older of them is late by a tick, which a client whose inputs
-//! come late makes up for; nobody gets a frame less. Peers are read in the order in
-//! which something of theirs came, so nobody is passed over.
+//! ```text
+//!              busy ≥ 0.10           busy ≥ 0.92
+//!   AtOnce ───────────────→ EachStep ───────────────→ EverySecond
+//!          ←───────────────          ←───────────────
+//!              busy < 0.06           busy < 0.70
+//! ```
+//!
+//! A worker with little to do reads at once: a ping or a command is answered without delay. With more
+//! to do it reads a room's clients right before the room's step. Inputs are needed no sooner, and
+//! the kernel's part of a read and a write gets cheaper by an eighth if they follow each other.
+//! If hardly any time is left it reads before every second step: then one read finds two
+//! inputs. The older of them is late by a tick, which a client whose inputs come late makes up for;
+//! nobody gets a frame less.
 
 use std::cell::Cell;
 
-/// From this share of time on that a worker is busy, it reads less often.
-const LESS_FROM: f64 = 0.92;
-/// Below this one, it reads more often again: with half of the reads, a worker that was always
-/// busy is still busier than this.
-const MORE_BELOW: f64 = 0.75;
-/// Reads for each frame, at the least.
-const SHARE_MIN: f64 = 0.5;
-/// Changes of a second: there is no time to lose before frames are late, and none to gain after.
-const LESS: f64 = 0.25;
-const MORE: f64 = 0.125;
-/// Peers that any look may read: there are those who get no frames.
-const ALWAYS: usize = 4;
+/// When what comes is read.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub enum Reading {
+    /// Whenever somebody's step is due, or a few milliseconds after the last time.
+    #[default]
+    AtOnce,
+    /// Right before each step of the room.
+    EachStep,
+    /// Right before every second step of the room.
+    EverySecond,
+}
+
+/// Rooms that step less often than this are always read at once: nobody is to wait for longer.
+pub(super) const HZ_MIN: u32 = 15;
+
+/// What makes it change: the share of a second that the worker was busy.
+const EACH_STEP_FROM: f64 = 0.10;
+const AT_ONCE_BELOW: f64 = 0.06;
+const EVERY_SECOND_FROM: f64 = 0.92;
+const EACH_STEP_BELOW: f64 = 0.70;
 
 const _: () = {
-    assert!(MORE_BELOW < LESS_FROM);
-    // Reading is less than half of the work.
-    assert!(MORE_BELOW < LESS_FROM * (1.0 - SHARE_MIN / 3.0));
-    assert!(LESS + SHARE_MIN < 1.0 && MORE <= LESS);
+    // What a change saves does not change it back: an eighth, and half of the reads, which are
+    // less than half of the work.
+    assert!(AT_ONCE_BELOW < EACH_STEP_FROM * 0.8);
+    assert!(EACH_STEP_BELOW < EVERY_SECOND_FROM * 0.78);
 };
 
-/// Follows how busy the worker is, and what it has answered. Pure.
-#[derive(Debug)]
-pub(super) struct Reading {
-    /// Reads for each frame; 1 and more is all that there is to read.
-    share: Cell<f64>,
-    /// Reads that were earned by frames and not made.
-    earned: Cell<f64>,
-}
-
-impl Default for Reading {
-    fn default() -> Self {
-        Reading { share: Cell::new(1.0), earned: Cell::new(0.0) }
-    }
-}
-
 impl Reading {
-    /// A second is over, of which the worker was busy for a share; whether it
-    /// reads at another pace from now on.
-    pub(super) fn second(&self, busy: f64) -> bool {
-        let before = self.share.get();
-        let now = match busy {
-            busy if busy >= LESS_FROM => (before - LESS).max(SHARE_MIN),
-            busy if busy < MORE_BELOW => (before + MORE).min(1.0),
-            _ => before,
+    const ALL: [Reading; 3] = [Reading::AtOnce, Reading::EachStep, Reading::EverySecond];
+
+    /// By its number, as metrics tell it.
+    pub(super) fn of(number: u8) -> Reading {
+        Self::ALL.get(usize::from(number)).copied().unwrap_or_default()
+    }
+
+    /// A second is over, of which the worker was busy for a share.
+    #[must_use]
+    pub(super) fn after(self, busy: f64) -> Reading {
+        let most = if busy >= EACH_STEP_BELOW {
+            Reading::EverySecond
+        } else if busy >= AT_ONCE_BELOW {
+            Reading::EachStep
+        } else {
+            Reading::AtOnce
         };
-        self.share.set(now);
-        now != before
+        let least = if busy >= EVERY_SECOND_FROM {
+            Reading::EverySecond
+        } else if busy >= EACH_STEP_FROM {
+            Reading::EachStep
+        } else {
+            Reading::AtOnce
+        };
+        self.clamp(least, most)
     }
 
-    /// Reads for each frame, at the most.
-    pub(super) fn share(&self) -> f64 {
-        self.share.get()
-    }
-
-    /// So many clients got a frame.
-    pub(super) fn answered(&self, clients: usize) {
-        self.earned.set(self.earned.get() + self.share.get() * clients as f64);
-    }
-
-    /// Peers that may be read now.
-    pub(super) fn most(&self) -> usize {
-        if self.share.get() >= 1.0 { usize::MAX } else { ALWAYS.max(self.earned.get() as usize) }
-    }
-
-    /// So many peers were read, of so many that might have been.
-    pub(super) fn read(&self, peers: usize, most: usize) {
-        // Who has nothing left to read has earned nothing for later: all would be read at once.
-        let left = if peers < most { 0.0 } else { self.earned.get() - peers as f64 };
-        self.earned.set(left.max(0.0));
+    /// Whether a room's clients are read before a step; `passed` is the room's memory.
+    pub(super) fn is_due(self, passed: &Cell<bool>) -> bool {
+        let passes = self == Reading::EverySecond && !passed.get();
+        passed.set(passes);
+        !passes
     }
 }
 
@@ -84,75 +84,45 @@ impl Reading {
 mod tests {
     use super::*;
 
-    /// What is read of so many clients in each of so many ticks, when each sends for each tick.
-    fn course(reading: &Reading, clients: usize, ticks: usize) -> Vec<usize> {
-        let mut waiting = 0;
-        let tick = |_| {
-            // An input of who is still waiting comes with the one before.
-            waiting = clients;
-            let mut read = 0;
-            for room in 0..clients / 50 {
-                let most = reading.most();
-                let found = waiting.min(most);
-                waiting -= found;
-                read += found;
-                reading.read(found, most);
-                reading.answered(if room == 0 { 50 + clients % 50 } else { 50 });
+    #[test]
+    fn who_has_little_to_do_reads_at_once_and_who_has_too_much_reads_half() {
+        use Reading::{AtOnce, EachStep, EverySecond};
+        let mut seen = Vec::new();
+        for percent in (0..=100).chain((0..100).rev()) {
+            let before = seen.last().map_or(AtOnce, |&(_, reading)| reading);
+            let reading = before.after(f64::from(percent) / 100.0);
+            if seen.last().is_none_or(|&(_, last)| last != reading) {
+                seen.push((percent, reading));
             }
-            read
-        };
-        (0..ticks).map(tick).collect()
-    }
-
-    #[test]
-    fn all_are_read_while_there_is_time() {
-        let reading = Reading::default();
-        for busy in [0.0, 0.5, 0.9, LESS_FROM - 0.001] {
-            assert!(!reading.second(busy));
-            assert_eq!(reading.most(), usize::MAX);
         }
+        let expected =
+            [(0, AtOnce), (10, EachStep), (92, EverySecond), (69, EachStep), (5, AtOnce)];
+        assert_eq!(seen, expected);
     }
 
     #[test]
-    fn who_is_always_busy_reads_half_within_two_seconds() {
-        let reading = Reading::default();
-        assert!(reading.second(1.0));
-        let read: usize = course(&reading, 5000, 20).iter().sum();
-        assert!((74_000..=76_000).contains(&read), "{read}");
-        assert!(reading.second(1.0));
-        let read: usize = course(&reading, 5000, 20).iter().sum();
-        assert!((49_000..=51_000).contains(&read), "{read}");
-        assert!(!reading.second(1.0), "and not less than half");
+    fn a_sudden_load_is_met_within_a_second() {
+        assert_eq!(Reading::AtOnce.after(1.0), Reading::EverySecond);
+        assert_eq!(Reading::EverySecond.after(0.0), Reading::AtOnce);
     }
 
     #[test]
-    fn it_stays_while_time_is_short_and_ends_when_it_is_not() {
-        let reading = Reading::default();
-        reading.second(1.0);
-        assert!((0..100).all(|_| !reading.second(0.8)));
-        assert!(reading.share() < 1.0);
-        for _ in 0..4 {
-            reading.second(0.5);
-        }
-        assert_eq!(reading.most(), usize::MAX);
+    fn every_second_step_is_passed_over_only_when_time_is_short() {
+        let passed = Cell::new(false);
+        let due = |reading: Reading| [0; 6].map(|_| reading.is_due(&passed));
+        assert_eq!(due(Reading::EachStep), [true; 6]);
+        assert_eq!(due(Reading::EverySecond), [false, true, false, true, false, true]);
+        assert!(!Reading::EverySecond.is_due(&passed));
+        // Nothing that was passed over waits for longer than a step.
+        assert_eq!(due(Reading::AtOnce), [true; 6]);
+        assert!(!Reading::EverySecond.is_due(&passed));
+        assert_eq!(due(Reading::EachStep), [true; 6]);
     }
 
     #[test]
-    fn what_was_not_needed_is_not_kept() {
-        let reading = Reading::default();
-        reading.second(1.0);
-        reading.answered(1_000_000);
-        reading.read(10, reading.most());
-        assert_eq!(reading.most(), ALWAYS);
-    }
-
-    #[test]
-    fn somebody_is_always_read() {
-        let reading = Reading::default();
-        reading.second(1.0);
-        for _ in 0..10 {
-            assert!(reading.most() >= ALWAYS);
-            reading.read(reading.most(), reading.most());
+    fn a_number_is_one_of_them() {
+        for reading in Reading::ALL {
+            assert_eq!(Reading::of(reading as u8), reading);
         }
     }
 }

@@ -49,7 +49,7 @@ impl Records {
         WorkerMetrics {
             busy: load.busy(),
             sheds: load.shedding(),
-            reads: load.reads(),
+            reading: load.reading(),
             lateness: self.lateness.clone(),
             ended: self.ended.clone(),
             games,

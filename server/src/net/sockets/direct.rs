@@ -8,11 +8,12 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
+use rustix::event::epoll::EventFlags;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, send, sendmsg};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::{SocketKey, Sockets};
+use super::{Ready, SocketKey, Sockets};
 use crate::net::{Limits, Settled, WebSocket};
 
 /// What is known of a socket, and who waits for it. What each read and write touches
@@ -22,16 +23,53 @@ use crate::net::{Limits, Settled, WebSocket};
 pub(super) struct Socket {
     stream: TcpStream,
     /// A read may find something.
-    pub(super) readable: Cell<bool>,
+    readable: Cell<bool>,
     /// A write may find room: not from when the kernel was full until it says
     /// otherwise, which it does when there is more room than for a few bytes.
-    pub(super) writable: Cell<bool>,
+    writable: Cell<bool>,
     /// The peer will send nothing more: reads go on until they say so.
-    pub(super) closed: Cell<bool>,
-    pub(super) reader: RefCell<Option<Waker>>,
-    pub(super) writer: RefCell<Option<Waker>>,
+    closed: Cell<bool>,
+    reader: RefCell<Option<Waker>>,
+    writer: RefCell<Option<Waker>>,
     key: SocketKey,
     set: Sockets,
+}
+
+impl Socket {
+    /// Takes in what the kernel tells; whether there may be something to read, and
+    /// who waits for room to write.
+    pub(super) fn learn(&self, news: EventFlags) -> (bool, Option<Waker>) {
+        let gone = EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR;
+        let reads = news.intersects(EventFlags::IN | gone);
+        if reads {
+            self.readable.set(true);
+        }
+        if news.intersects(gone) {
+            self.closed.set(true);
+        }
+        let writes = news.intersects(EventFlags::OUT | gone);
+        if writes {
+            self.writable.set(true);
+        }
+        (reads, writes.then(|| self.writer.take()).flatten())
+    }
+
+    /// The same; the owner if it has something to do. Without one, those who wait are woken.
+    pub(super) fn tells(
+        &self,
+        news: EventFlags,
+        owner: Option<Rc<dyn Ready>>,
+    ) -> Option<Rc<dyn Ready>> {
+        let (reads, writer) = self.learn(news);
+        match owner {
+            Some(owner) => (reads || writer.is_some()).then_some(owner),
+            None => {
+                let reader = reads.then(|| self.reader.take()).flatten();
+                reader.into_iter().chain(writer).for_each(Waker::wake);
+                None
+            }
+        }
+    }
 }
 
 impl Drop for Socket {
@@ -46,7 +84,7 @@ pub struct Direct(Rc<Socket>);
 
 /// The half of a [`Direct`] that reads.
 #[derive(Debug)]
-pub struct DirectRead(Rc<Socket>);
+pub struct DirectRead(pub(super) Rc<Socket>);
 
 /// The half of a [`Direct`] that writes.
 #[derive(Debug)]

@@ -6,7 +6,6 @@ use std::io;
 use std::net::TcpStream;
 use std::os::fd::OwnedFd;
 use std::rc::{Rc, Weak};
-use std::task::Waker;
 
 use rustix::event::epoll::{self, Event, EventData, EventFlags};
 use rustix::io::Errno;
@@ -16,7 +15,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::direct::{Direct, Socket};
-use super::{Ready, SocketKey};
+use super::{Look, Ready, SocketKey};
 
 /// Events that one system call brings.
 const EVENTS_MAX: usize = 256;
@@ -40,10 +39,10 @@ struct Set {
     kernel: OnceCell<Kernel>,
     places: RefCell<Vec<Place>>,
     free: RefCell<Vec<u32>>,
-    /// Room for what the kernel tells; always empty.
+    /// Empty between two looks.
     events: RefCell<Vec<Event>>,
-    /// Owners to be told; empty between two looks.
-    told: RefCell<Vec<Rc<dyn Ready>>>,
+    /// Owners to be told, and since when; empty between two looks.
+    told: RefCell<Vec<(Rc<dyn Ready>, Time)>>,
     /// The last look found something.
     busy: Cell<bool>,
     /// The bell stays armed.
@@ -57,11 +56,21 @@ struct Kernel {
     armed: Cell<bool>,
 }
 
+#[derive(Default)]
 struct Place {
     generation: u32,
+    /// What was noted and not told, and when that began.
+    news: EventFlags,
+    noted: Time,
+    queue: Option<Rc<Queue>>,
     socket: Weak<Socket>,
     owner: Option<Rc<dyn Ready>>,
 }
+
+/// Sockets that have something to read and are not read yet, in the order in which
+/// that was noted.
+#[derive(Default, Debug)]
+pub struct Queue(RefCell<Vec<u32>>);
 
 /// A socket that has an owner.
 pub(crate) struct Owned {
@@ -111,7 +120,7 @@ impl Sockets {
         };
         let index = set.free.borrow_mut().pop().unwrap_or_else(|| {
             let mut places = set.places.borrow_mut();
-            places.push(Place { generation: 0, socket: Weak::new(), owner: None });
+            places.push(Place::default());
             (places.len() - 1) as u32
         });
         let generation = set.places.borrow()[index as usize].generation;
@@ -130,19 +139,25 @@ impl Sockets {
     pub(super) fn forget(&self, key: SocketKey) {
         self.disown(key);
         if let Some(place) = self.0.places.borrow_mut().get_mut(key.index as usize) {
-            place.generation = place.generation.wrapping_add(1);
-            place.socket = Weak::new();
+            let generation = place.generation.wrapping_add(1);
+            *place = Place { generation, ..Place::default() };
         }
         self.0.free.borrow_mut().push(key.index);
     }
 
     /// Has `owner` be told when the socket can be read, or written again, for as long as the
-    /// answer is held; after that, whoever polls the socket is woken.
-    pub(crate) fn own(&self, key: SocketKey, owner: Rc<dyn Ready>) -> Owned {
+    /// answer is held, and perhaps only when the queue is read; after that, whoever
+    /// polls the socket is woken.
+    pub(crate) fn own(
+        &self,
+        key: SocketKey,
+        owner: Rc<dyn Ready>,
+        queue: Option<Rc<Queue>>,
+    ) -> Owned {
         if let Some(place) = self.0.places.borrow_mut().get_mut(key.index as usize)
             && place.generation == key.generation
         {
-            place.owner = Some(owner);
+            (place.owner, place.queue) = (Some(owner), queue);
         }
         Owned { set: self.clone(), key }
     }
@@ -150,85 +165,113 @@ impl Sockets {
     fn disown(&self, key: SocketKey) {
         let mut places = self.0.places.borrow_mut();
         let place = places.get_mut(key.index as usize);
-        let owner = place.filter(|place| place.generation == key.generation);
-        let owner = owner.and_then(|place| place.owner.take());
+        let Some(place) = place.filter(|place| place.generation == key.generation) else { return };
+        let (owner, news) = (place.owner.take(), std::mem::take(&mut place.news));
+        place.queue = None;
+        let socket = place.socket.upgrade();
         drop(places);
+        // Who polls it from now on finds what the queue would have told.
+        if let Some(socket) = socket {
+            socket.tells(news, None);
+        }
         // It may hold the last of the socket.
         drop(owner);
     }
 
-    /// Tells the owners of sockets for which something has come, of those first that wait
-    /// longest; for how many that was so, `most` if there may be more.
-    pub(crate) fn look(&self, most: usize, clock: impl Fn() -> Time) -> usize {
-        let Some(kernel) = self.0.kernel.get() else { return 0 };
-        let (mut room, mut told) = (self.0.events.take(), self.0.told.take());
-        room.reserve_exact(EVENTS_MAX);
-        let mut found = 0;
-        while found < most {
-            let asked = EVENTS_MAX.min(most - found);
-            let room = &mut room.spare_capacity_mut()[..asked];
-            let events = match epoll::wait(&kernel.epoll, room, Some(&AT_ONCE)) {
-                Ok((events, _)) => events,
+    /// Notes all sockets for which something has come, and tells their owners or
+    /// leaves that to their queues; whether there were any.
+    pub(crate) fn look(&self, look: Look, clock: impl Fn() -> Time) -> bool {
+        let Some(kernel) = self.0.kernel.get() else { return false };
+        let (mut events, mut told) = (self.0.events.take(), self.0.told.take());
+        events.reserve_exact(EVENTS_MAX);
+        let mut any = false;
+        loop {
+            events.clear();
+            let room = rustix::buffer::spare_capacity(&mut events);
+            match epoll::wait(&kernel.epoll, room, Some(&AT_ONCE)) {
+                Ok(_) => {}
                 Err(Errno::INTR) => continue,
                 Err(error) => {
                     tracing::error!(%error, "the sockets cannot be looked at");
                     break;
                 }
             };
-            let count = events.len();
-            found += count;
+            any |= !events.is_empty();
+            let looked = clock();
             // First all are noted, then all are read: so the waits for what is known of
             // each socket overlap, and do not come one by one between the system calls.
-            told.extend(events.iter().filter_map(|event| self.note(event.data.u64(), event.flags)));
+            told.extend(events.iter().filter_map(|event| {
+                self.note(event.data.u64(), event.flags, look, looked).map(|owner| (owner, looked))
+            }));
             while !told.is_empty() {
                 let some = told.len().saturating_sub(WARMED_AT_ONCE);
-                told[some..].iter().for_each(|owner| owner.warm());
-                let now = clock();
-                told.drain(some..).for_each(|owner| owner.ready(now));
+                tell(&mut told, some, &clock);
             }
-            if count < asked {
+            if events.len() < EVENTS_MAX {
                 break;
             }
         }
-        self.0.events.replace(room);
+        self.0.events.replace(events);
         self.0.told.replace(told);
-        self.0.busy.set(found > 0);
-        if found > 0 && !self.0.always.get() {
+        self.0.busy.set(any);
+        if any && !self.0.always.get() {
             // Who looks again by itself soon needs no bell.
             let _ = kernel.arm(false);
         }
-        found
+        any
     }
 
-    /// Notes what an event says of a socket; its owner, if there is something to do.
-    fn note(&self, data: u64, flags: EventFlags) -> Option<Rc<dyn Ready>> {
-        let (index, generation) = (data as u32 as usize, (data >> 32) as u32);
-        let (socket, owner) = {
-            let places = self.0.places.borrow();
-            let place = places.get(index).filter(|place| place.generation == generation)?;
-            (place.socket.upgrade()?, place.owner.clone())
+    /// Tells the owners of all sockets that wait in a queue.
+    pub(crate) fn read(&self, queue: &Queue, clock: impl Fn() -> Time) {
+        let mut waiting = queue.0.take();
+        let mut told = self.0.told.take();
+        for some in waiting.chunks(WARMED_AT_ONCE) {
+            told.extend(some.iter().filter_map(|index| self.waited(*index)));
+            tell(&mut told, 0, &clock);
+        }
+        waiting.clear();
+        self.0.told.replace(told);
+        // Reading looks at no other socket, so nothing has come into it meanwhile.
+        queue.0.replace(waiting);
+    }
+
+    /// A socket of a queue has its turn: its owner and since when it waits, if there is something
+    /// to do. Places may have been used again since then; then there may be nothing.
+    fn waited(&self, index: u32) -> Option<(Rc<dyn Ready>, Time)> {
+        let (news, noted, socket, owner) = {
+            let mut places = self.0.places.borrow_mut();
+            let place = places.get_mut(index as usize)?;
+            let news = std::mem::take(&mut place.news);
+            (news, place.noted, place.socket.upgrade()?, place.owner.clone())
         };
-        let gone = EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR;
-        let reads = flags.intersects(EventFlags::IN | gone);
-        if reads {
-            socket.readable.set(true);
-        }
-        if flags.intersects(gone) {
-            socket.closed.set(true);
-        }
-        let writes = flags.intersects(EventFlags::OUT | gone);
-        if writes {
-            socket.writable.set(true);
-        }
-        let writer = writes.then(|| socket.writer.take()).flatten();
-        match owner {
-            Some(owner) => (reads || writer.is_some()).then_some(owner),
-            None => {
-                let reader = reads.then(|| socket.reader.take()).flatten();
-                reader.into_iter().chain(writer).for_each(Waker::wake);
-                None
+        Some((socket.tells(news, owner)?, noted))
+    }
+
+    /// Notes what an event says of a socket; its owner, if there is something to do at once.
+    fn note(
+        &self,
+        data: u64,
+        flags: EventFlags,
+        look: Look,
+        looked: Time,
+    ) -> Option<Rc<dyn Ready>> {
+        let (index, generation) = (data as u32, (data >> 32) as u32);
+        let (news, socket, owner) = {
+            let mut places = self.0.places.borrow_mut();
+            let place = places.get_mut(index as usize);
+            let place = place.filter(|place| place.generation == generation)?;
+            if let (Look::Queue, Some(queue)) = (look, &place.queue) {
+                if place.news.is_empty() {
+                    place.noted = looked;
+                    queue.0.borrow_mut().push(index);
+                }
+                place.news |= flags;
+                return None;
             }
-        }
+            let news = flags | std::mem::take(&mut place.news);
+            (news, place.socket.upgrade()?, place.owner.clone())
+        };
+        socket.tells(news, owner)
     }
 
     /// Has the bell ring for all that comes, for who never looks by itself.
@@ -254,9 +297,16 @@ impl Sockets {
     async fn ring(&self, kernel: &Kernel, clock: impl Fn() -> Time) -> io::Result<()> {
         kernel.arm(true)?;
         // What came between the last look and now did not ring.
-        while self.look(usize::MAX, &clock) == 0 {
+        while !self.look(Look::Read, &clock) {
             kernel.bell.readable().await?.clear_ready();
         }
         Ok(())
     }
+}
+
+/// Tells the owners from a place on.
+fn tell(told: &mut Vec<(Rc<dyn Ready>, Time)>, from: usize, clock: impl Fn() -> Time) {
+    told[from..].iter().for_each(|(owner, _)| owner.warm());
+    let now = clock();
+    told.drain(from..).for_each(|(owner, looked)| owner.ready(now, looked));
 }

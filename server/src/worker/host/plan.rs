@@ -19,29 +19,40 @@ impl Host {
         self.replanned.notify_one();
     }
 
-    /// One step of every room that is due, or will be within `lead`.
-    pub(super) fn tick(&self, lead: Duration) {
+    /// One step of every room that is due, or will be within `lead`; how long the
+    /// first of them took to read.
+    pub(super) fn tick(&self, lead: Duration) -> Duration {
         let clock = self.common.clock;
         let until = clock.now().after(lead);
+        let mut first = None;
         while let Some(room) = self.due(until) {
             let Some(hosted) = self.find(room) else { continue };
+            let before = clock.now();
+            if self.reading.get().is_due(&hosted.passed) {
+                self.read(&hosted);
+            }
             let Some(mut timeline) = hosted.timeline.take() else { continue };
-            let begun = timeline.begin(clock.now());
+            let now = clock.now();
+            first.get_or_insert(now.since(before));
+            let begun = timeline.begin(now);
             self.records.borrow_mut().lateness.record(begun.late, begun.lost);
             let mut steps = self.steps.get();
             steps.count(begun.behind);
             self.steps.set(steps);
             hosted.timeline.set(Some(timeline));
-            let state = self.with(&hosted, |room, _| {
-                self.reading.answered(room.players());
-                room.step(begun.deadline.time())
-            });
+            let state = self.with(&hosted, |room, _| room.step(begun.deadline.time()));
             if state == Some(RoomState::Playing) {
                 self.plan.borrow_mut().push(Reverse((timeline.next(), room)));
             } else {
                 hosted.timeline.set(None);
             }
         }
+        first.unwrap_or_default()
+    }
+
+    /// Reads the clients of a room who wait for it.
+    pub(super) fn read(&self, hosted: &Hosted) {
+        self.sockets.read(&hosted.unread, || self.common.clock.time());
     }
 
     /// Takes a room out of the plan whose step was due.
@@ -76,12 +87,18 @@ impl Host {
                 self.with(&hosted, |room, _| room.thin(now.send_every()));
             }
         }
-        if self.reading.second(busy.newest) {
-            let share = self.reading.share();
-            tracing::info!(worker = self.index, load = busy.load, share, "reads for each frame");
-        }
-        self.load.set_reads(self.reading.share());
+        self.reads_after(busy);
         self.keep_to(self.grid.get().suited(busy.newest, steps.all));
+    }
+
+    fn reads_after(&self, busy: Busy) {
+        let before = self.reading.get();
+        let now = before.after(busy.newest);
+        if now != before {
+            tracing::debug!(worker = self.index, load = busy.newest, ?before, ?now, "reading");
+            self.reading.set(now);
+            self.load.set_reading(now);
+        }
     }
 
     /// Moves the deadlines of all rooms to a grid.
