@@ -52,9 +52,17 @@ impl<'a> Cells<'a> {
         Cells { cells, stride }
     }
 
+    /// The same, where a row's number of cells is known to the compiler.
+    #[inline(always)]
+    pub(crate) fn with_stride(self, stride: usize) -> Cells<'a> {
+        debug_assert_eq!(self.stride, stride, "the table has the same fields");
+        Cells { stride, ..self }
+    }
+
     /// The cells of a change's row.
     #[inline(always)]
     pub(crate) fn of(self, change: &Change) -> &'a [i64] {
-        &self.cells[change.row as usize * self.stride..][..self.stride]
+        let at = change.row as usize * self.stride;
+        &self.cells[at..at + self.stride]
     }
 }

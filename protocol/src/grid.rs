@@ -89,10 +89,14 @@ impl Grid {
         if index < 0.0 { self.lowest() } else { self.highest() }
     }
 
-    /// The value of a cell.
+    /// The value of a cell, which is one of the grid's.
     #[inline]
     pub fn value(&self, cell: i64) -> f64 {
-        self.min + (cell + self.origin) as f64 * self.step
+        let index = cell + self.origin;
+        // A processor converts several short integers at once.
+        let short = self.count <= i64::from(i32::MAX);
+        let index = if short { f64::from(index as i32) } else { index as f64 };
+        self.min + index * self.step
     }
 }
 

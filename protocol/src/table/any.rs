@@ -113,7 +113,7 @@ impl<T: Entity> AnyTable for Table<T> {
     }
 
     fn follow(&mut self, changes: &[Change], cells: Cells<'_>, heap: &Heap) -> usize {
-        let mut left = changes;
+        let (mut left, cells) = (changes, cells.with_stride(T::cells(&Attr::PLAIN)));
         while let [change, rest @ ..] = left
             && change.table == changes[0].table
         {
