@@ -426,14 +426,15 @@ impl Mean {
         (self.0 >> 3 | 1).ilog2()
     }
 
-    /// The zeros above the highest bit of order 0.
-    pub(crate) const ZEROS_OF_ORDER_0: u32 = 28;
-
-    /// The zeros above the highest bit, one less for each order.
+    /// The place of the highest bit, of which the lowest three do not count: for means with
+    /// short codes, that of order 0 and one more for each order.
     #[inline(always)]
-    pub(crate) fn zeros(self) -> u32 {
-        (self.0 | 15).leading_zeros()
+    pub(crate) fn highest(self) -> usize {
+        (self.0 | 8).ilog2() as usize
     }
+
+    /// [`Mean::highest`] of order 0.
+    pub(crate) const HIGHEST_OF_ORDER_0: usize = 3;
 
     /// Whether it stays as it is when a 0 is counted, with an order of 0.
     #[inline(always)]

@@ -196,6 +196,16 @@ impl Encoder {
         rows: impl Iterator<Item = Update<'a>>,
         heap: &Heap,
     ) {
+        // Means are looked at before the first row opens the section.
+        if self.section != Section::Updates {
+            self.start_updates(layout);
+        }
+        if let Some(leaves) = layout.motions_in_a_row::<2>() {
+            return self.updates_known(layout, leaves, rows, heap);
+        }
+        if let Some(leaves) = layout.motions_in_a_row::<3>() {
+            return self.updates_known(layout, leaves, rows, heap);
+        }
         let (mut batch, mut count) = ([Update::NONE; BATCH], 0);
         // Not a loop: the iterator's own can be a better one.
         rows.filter(|row| row.mask != 0).for_each(|row| {
@@ -207,6 +217,36 @@ impl Encoder {
             }
         });
         self.write_plain(layout, &batch[..count], heap);
+    }
+
+    /// The same for motion leaves side by side: of most rows, all is known at once.
+    #[inline(always)]
+    fn updates_known<'a, const N: usize>(
+        &mut self,
+        layout: &TableLayout,
+        leaves: &[Motion; N],
+        rows: impl Iterator<Item = Update<'a>>,
+        heap: &Heap,
+    ) {
+        let (mut batch, mut count) = ([Known::default(); BATCH], 0);
+        rows.for_each(|row| {
+            let Some(known) = row.known(layout, leaves, &mut self.means.own) else {
+                self.write_known(layout, &batch[..count]);
+                count = 0;
+                if row.mask != 0 {
+                    self.write_plain(layout, &[row], heap);
+                }
+                return;
+            };
+            // A row that is as it was leaves its place to the next one.
+            batch[count % BATCH] = known;
+            count += usize::from(known.mask != 0);
+            if count == BATCH {
+                self.write_known(layout, &batch);
+                count = 0;
+            }
+        });
+        self.write_known(layout, &batch[..count]);
     }
 
     /// The same for rows of which the client draws a straight line for what is
@@ -313,7 +353,6 @@ impl Encoder {
         }
         if self.section != Section::Updates {
             self.open(Section::Updates);
-            self.start_updates(layout);
         }
         self.count += rows.len() as u32;
         let cells = layout.cells;

@@ -42,6 +42,13 @@ impl Code {
 
     /// The most bits of a code.
     pub(super) const LENGTH_MAX: u32 = 11;
+    /// There is none in the table. No sum of a few lengths is as much.
+    const FAR: Code = Code(64);
+
+    #[inline(always)]
+    fn is_far(self) -> bool {
+        self.length() >= Code::FAR.0
+    }
 
     #[inline(always)]
     pub(super) fn length(self) -> u32 {
@@ -60,18 +67,19 @@ impl Code {
     }
 }
 
-/// For each order, the highest first, the codes of differences from `-NEAR` on. That of
-/// no difference has no bits.
-static CODES: [Code; ORDERS * PLACES] = {
-    let mut codes = [Code(0); ORDERS * PLACES];
+/// By the highest bit of a mean, the codes of differences from `-NEAR` on. That of no
+/// difference has no bits.
+static CODES: [[Code; PLACES]; u32::BITS as usize] = {
+    let mut codes = [[Code::FAR; PLACES]; u32::BITS as usize];
     let mut order = 0;
     while order < ORDERS {
         let mut difference = -NEAR;
         while difference < NEAR {
-            if difference != 0 {
-                let code = Code::new(value_of(difference) as u32, order as u32);
-                codes[(ORDERS - 1 - order) * PLACES + (difference + NEAR) as usize] = code;
-            }
+            let code = match difference {
+                0 => Code(0),
+                _ => Code::new(value_of(difference) as u32, order as u32),
+            };
+            codes[Mean::HIGHEST_OF_ORDER_0 + order][(difference + NEAR) as usize] = code;
             difference += 1;
         }
         order += 1;
@@ -83,20 +91,21 @@ static CODES: [Code; ORDERS * PLACES] = {
 /// it is not, or if its mean is too large for the table.
 #[inline(always)]
 pub(super) fn code(difference: i64, limit: u8, mean: Mean) -> Option<Code> {
+    code_within(difference, limit, mean).filter(|code| !code.is_far())
+}
+
+/// The same, but that it may be one that says that the mean is too large.
+#[inline(always)]
+fn code_within(difference: i64, limit: u8, mean: Mean) -> Option<Code> {
     // One comparison for both ends.
     if difference.wrapping_add(limit.into()) as u64 >= 2 * u64::from(limit) {
         return None;
     }
-    // The zeros above a mean count the orders down; the constants are one.
-    let place = mean.zeros() as usize * PLACES;
-    let first = ((Mean::ZEROS_OF_ORDER_0 as usize + 1) - ORDERS) * PLACES;
-    let near = (difference + NEAR) as usize;
-    CODES.get(place.wrapping_sub(first).wrapping_add(near)).copied()
+    Some(CODES[mean.highest()][(difference + NEAR) as usize % PLACES])
 }
 
 /// The codes of motion leaves that are side by side, one after the other, and the mask of
-/// those that have one; none if one of them is not in the table, and then nothing is
-/// counted.
+/// those that have one; none if one of them is not in the table, and then nothing is counted.
 ///
 /// Which leaves differ is hard to foresee for a processor: the code of one that does not
 /// has no bits.
@@ -106,11 +115,17 @@ pub(super) fn codes<const N: usize>(
     leaves: &[Motion; N],
     means: &mut [Mean; LEAVES_MAX],
 ) -> Option<(u64, Gather)> {
+    const { assert!((N as u32 + 1) * Code::FAR.0 <= 256, "a sum of lengths is a byte") };
     let bit = leaves[0].bit;
-    let means: &mut [Mean; N] = means.get_mut(bit as usize..)?.first_chunk_mut()?;
-    let mut found = [Code(0); N];
+    let (from, to) = (bit as usize, bit as usize + N);
+    let means: &mut [Mean; N] = means.get_mut(from..to)?.first_chunk_mut()?;
+    let (mut found, mut sum) = ([Code(0); N], 0u32);
     for i in 0..N {
-        found[i] = code(differences[i], leaves[i].scalar.near, means[i])?;
+        found[i] = code_within(differences[i], leaves[i].scalar.near, means[i])?;
+        sum = sum.wrapping_add(found[i].0);
+    }
+    if Code(sum).is_far() {
+        return None;
     }
     let (mut mask, mut codes) = (0, Gather::default());
     for i in 0..N {

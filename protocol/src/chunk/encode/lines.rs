@@ -1,6 +1,6 @@
 //! Rows along straight lines: what is to be written of them.
 
-use super::{BATCH, Changed, MOTIONS_MAX};
+use super::{BATCH, Changed, MOTIONS_MAX, Update};
 use crate::bits::{Gather, Mean};
 use crate::chunk::near;
 use crate::limits::LEAVES_MAX;
@@ -39,12 +39,33 @@ impl Moving<'_> {
         if self.touched & !layout.motion != 0 {
             return None;
         }
-        let at = leaves[0].at;
+        // For the compiler to know that no sum overflows.
+        let at = leaves[0].at as u32;
         let (earlier, later) = (some::<N>(self.earlier, at)?, some::<N>(self.later, at)?);
         let new = some::<N>(self.new, at)?;
         let differences = core::array::from_fn(|i| {
             new[i].wrapping_sub(leaves[i].scalar.go_on(earlier[i], later[i]))
         });
+        let (mask, codes) = near::codes(differences, leaves, means)?;
+        Some(Known { slot: self.slot, mask, codes })
+    }
+}
+
+impl Update<'_> {
+    /// The same, where nothing but motion changed.
+    #[inline(always)]
+    pub(super) fn known<const N: usize>(
+        &self,
+        layout: &TableLayout,
+        leaves: &[Motion; N],
+        means: &mut [Mean; LEAVES_MAX],
+    ) -> Option<Known> {
+        if self.mask & !layout.motion != 0 {
+            return None;
+        }
+        let at = leaves[0].at as u32;
+        let (base, new) = (some::<N>(self.base, at)?, some::<N>(self.new, at)?);
+        let differences = core::array::from_fn(|i| new[i].wrapping_sub(base[i]));
         let (mask, codes) = near::codes(differences, leaves, means)?;
         Some(Known { slot: self.slot, mask, codes })
     }
@@ -61,8 +82,9 @@ pub(super) struct Known {
 
 /// As many cells as are asked for, from a place on.
 #[inline(always)]
-fn some<const N: usize>(cells: &[i64], at: usize) -> Option<&[i64; N]> {
-    cells.get(at..)?.first_chunk()
+fn some<const N: usize>(cells: &[i64], at: u32) -> Option<&[i64; N]> {
+    let at = at as usize;
+    cells.get(at..at + N)?.first_chunk()
 }
 
 /// What is to be written of a batch, for the rows that are not where straight lines
