@@ -36,10 +36,10 @@ pub use http::{HttpLimits, serve_http, serve_http_until};
 pub(crate) use intake::Intake;
 pub use limits::{Limits, Mode};
 pub use listen::{accepted, bind};
+pub(crate) use sockets::Ready;
 #[cfg(target_os = "linux")]
 pub use sockets::{Direct, DirectRead, DirectWrite};
-pub(crate) use sockets::{Look, Ready};
-pub use sockets::{Queue, SocketKey, Sockets};
+pub use sockets::{Group, SocketKey, Sockets};
 #[cfg(feature = "tls")]
 pub use tls::{Portable, TlsAcceptor, TlsError, acceptor};
 pub use transport::{Settled, Stays, Transport};

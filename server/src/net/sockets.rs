@@ -6,9 +6,10 @@
 //! something to its owner, without a task in between. While nothing is due, a
 //! *bell* tells that something has come; it rings at most once between two looks.
 //!
-//! A look may leave sockets to the [`Queue`] that each has, which is read right before something
-//! is written to the same sockets: what the kernel knows of a socket is more than 2 KiB, and
-//! is then in the processor's cache for both.
+//! Sockets of one room may have a set of their own within that one, a [`Group`]. It can be left
+//! out of the look and be read right before something is written to the same sockets:
+//! what the kernel knows of a socket is more than 2 KiB, and is then in the processor's cache for
+//! both.
 //!
 //! Streams that are no plain sockets (TLS, simulations) stay with Tokio.
 
@@ -20,7 +21,7 @@ mod set;
 #[cfg(target_os = "linux")]
 pub use direct::{Direct, DirectRead, DirectWrite};
 #[cfg(target_os = "linux")]
-pub use set::{Queue, Sockets};
+pub use set::{Group, Sockets};
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests;
@@ -42,17 +43,8 @@ pub(crate) trait Ready {
     /// It will be told soon: brings what it needs into the processor's cache.
     fn warm(&self);
 
-    /// Reads and writes it; something was there already when it was looked at.
-    fn ready(self: Rc<Self>, now: Time, looked: Time);
-}
-
-/// What becomes of sockets that have something to read.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Look {
-    /// All are read.
-    Read,
-    /// Those that have a queue wait in it.
-    Queue,
+    /// Reads and writes it.
+    fn ready(self: Rc<Self>, now: Time);
 }
 
 /// No set: every stream stays with Tokio.
@@ -62,17 +54,23 @@ pub struct Sockets;
 
 #[cfg(not(target_os = "linux"))]
 #[derive(Debug, Default)]
-pub struct Queue;
+pub struct Group;
 
 #[cfg(not(target_os = "linux"))]
 impl Sockets {
-    pub(crate) fn own(&self, _: SocketKey, _: Rc<dyn Ready>, _: Option<Rc<Queue>>) {}
+    pub(crate) fn group(&self) -> std::io::Result<Rc<Group>> {
+        Ok(Rc::new(Group))
+    }
 
-    pub(crate) fn look(&self, _: Look, _: impl Fn() -> Time) -> bool {
+    pub(crate) fn own(&self, _: SocketKey, _: Rc<dyn Ready>, _: Option<Rc<Group>>) {}
+
+    pub(crate) fn look(&self, _: impl Fn() -> Time) -> bool {
         false
     }
 
-    pub(crate) fn read(&self, _: &Queue, _: impl Fn() -> Time) {}
+    pub(crate) fn read(&self, _: &Group, _: impl Fn() -> Time) {}
+
+    pub(crate) fn look_at_groups(&self, _: bool) {}
 
     pub(crate) fn ring_always(&self) {}
 

@@ -32,7 +32,7 @@ use super::records::Records;
 use super::{Common, Greeting, NotOpened, NotReserved, Order, RoomSpec};
 use crate::directory::RoomEntry;
 use crate::metrics::WorkerMetrics;
-use crate::net::{Look, Queue, Ready, Settled, Sockets};
+use crate::net::{Group, Ready, Settled, Sockets};
 use crate::room::{AnyRoom, Joined, RoomFull, RoomId, SeatId};
 use calls::{Asks, told};
 
@@ -87,8 +87,8 @@ struct Hosted {
     /// Nothing once the room has ended.
     room: RefCell<Option<Box<dyn AnyRoom>>>,
     timeline: Cell<Option<Timeline>>,
-    /// Its clients who have said something, if they are not read at once.
-    unread: Rc<Queue>,
+    /// Its clients' sockets, if they may be read with its steps.
+    group: Option<Rc<Group>>,
     /// They were not read before the last step.
     passed: Cell<bool>,
     /// What the directory shows.
@@ -240,12 +240,13 @@ impl Host {
             custom: spec.custom,
         };
         self.common.directory.put(spec.id, entry.clone());
+        let tick_hz = room.tick_hz();
         let hosted = Hosted {
             id: spec.id,
-            tick_hz: room.tick_hz(),
+            tick_hz,
             room: RefCell::new(Some(room)),
             timeline: Cell::new(None),
-            unread: Rc::default(),
+            group: self.group(tick_hz),
             passed: Cell::default(),
             entry: RefCell::new(entry),
             private: spec.private,
@@ -291,8 +292,8 @@ impl Host {
                     hosted: Rc::clone(&hosted),
                     joined,
                 };
-                let queue = (hosted.tick_hz >= reading::HZ_MIN).then(|| Rc::clone(&hosted.unread));
-                let _owned = key.map(|key| host.sockets.own(key, Rc::new(reader), queue));
+                let group = hosted.group.clone();
+                let _owned = key.map(|key| host.sockets.own(key, Rc::new(reader), group));
                 let hear = |heard: Heard<'_>, now| host.hear(&hosted, joined, heard, now);
                 connection.drive(|| host.common.clock.time(), hear).await;
             }
@@ -354,11 +355,7 @@ impl Host {
     /// Reads what has come from the peers; how long that took.
     fn look(&self) -> Duration {
         let before = self.common.clock.now();
-        let look = match self.reading.get() {
-            Reading::AtOnce => Look::Read,
-            Reading::EachStep | Reading::EverySecond => Look::Queue,
-        };
-        let found = self.sockets.look(look, || self.common.clock.time());
+        let found = self.sockets.look(|| self.common.clock.time());
         self.looked_now(found);
         self.looked.get().since(before)
     }
@@ -379,6 +376,21 @@ impl Host {
     /// The sockets that are read on this worker.
     pub(crate) fn sockets(&self) -> &Sockets {
         &self.sockets
+    }
+
+    /// A place for the sockets of a room that steps often enough for them to wait for it.
+    fn group(&self, tick_hz: u32) -> Option<Rc<Group>> {
+        let group = (tick_hz >= reading::HZ_MIN).then(|| self.sockets.group()).transpose();
+        group.unwrap_or_else(|error| {
+            tracing::warn!(%error, "the sockets of a room are read with those of others");
+            None
+        })
+    }
+
+    /// How long what is read now has waited for that, on average.
+    fn waited(&self, hosted: &Hosted) -> Duration {
+        let steps = if hosted.group.is_some() { self.reading.get().steps() } else { 0 };
+        Duration::from_secs(1) * steps / hosted.tick_hz / 2
     }
 
     /// What happened so far.
@@ -420,6 +432,7 @@ impl Host {
     /// Ends all rooms, and waits until their connections have ended.
     async fn stop(&self, reason: CloseReason, retry_after: Duration) {
         let rooms: Vec<_> = self.rooms.borrow().keys().copied().collect();
+        self.sockets.look_at_groups(true);
         for room in rooms {
             self.close(room, reason, retry_after);
         }
@@ -461,13 +474,12 @@ impl<T: Settled> Ready for Reader<T> {
         self.connection.warm();
     }
 
-    fn ready(self: Rc<Self>, now: Time, looked: Time) {
+    fn ready(self: Rc<Self>, now: Time) {
         let Reader { connection, host, hosted, joined } = &*self;
         connection.read(now, |heard, now| match heard {
-            // Its answer says what time it was in the middle of the ping's way there and back:
-            // what it waited for is half of it.
+            // Its answer is to say what time it was in the middle between its coming and now.
             Heard::Message(ping) if ClientMessage::is_ping(ping) => {
-                host.hear(hosted, *joined, heard, now - now.since(looked) / 2);
+                host.hear(hosted, *joined, heard, now - host.waited(hosted) / 2);
             }
             heard => host.hear(hosted, *joined, heard, now),
         });

@@ -72,6 +72,12 @@ impl Reading {
         self.clamp(least, most)
     }
 
+    /// A room's clients are read before one of so many steps; none if it is not steps that
+    /// they are read with.
+    pub(super) fn steps(self) -> u32 {
+        self as u32
+    }
+
     /// Whether a room's clients are read before a step; `passed` is the room's memory.
     pub(super) fn is_due(self, passed: &Cell<bool>) -> bool {
         let passes = self == Reading::EverySecond && !passed.get();

@@ -4,15 +4,17 @@ use std::cell::{Cell, RefCell};
 use std::hint::black_box;
 use std::io::{self, IoSlice};
 use std::net::{Shutdown, TcpStream};
+use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use rustix::event::epoll::EventFlags;
+use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, send, sendmsg};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::set::SOCKET;
 use super::{Ready, SocketKey, Sockets};
 use crate::net::{Limits, Settled, WebSocket};
 
@@ -36,9 +38,13 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    /// Takes in what the kernel tells; whether there may be something to read, and
-    /// who waits for room to write.
-    pub(super) fn learn(&self, news: EventFlags) -> (bool, Option<Waker>) {
+    /// Takes in what the kernel tells; the owner if it has something to do. Without one, those
+    /// who wait are woken.
+    pub(super) fn learn(
+        &self,
+        news: EventFlags,
+        owner: Option<Rc<dyn Ready>>,
+    ) -> Option<Rc<dyn Ready>> {
         let gone = EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR;
         let reads = news.intersects(EventFlags::IN | gone);
         if reads {
@@ -51,16 +57,7 @@ impl Socket {
         if writes {
             self.writable.set(true);
         }
-        (reads, writes.then(|| self.writer.take()).flatten())
-    }
-
-    /// The same; the owner if it has something to do. Without one, those who wait are woken.
-    pub(super) fn tells(
-        &self,
-        news: EventFlags,
-        owner: Option<Rc<dyn Ready>>,
-    ) -> Option<Rc<dyn Ready>> {
-        let (reads, writer) = self.learn(news);
+        let writer = writes.then(|| self.writer.take()).flatten();
         match owner {
             Some(owner) => (reads || writer.is_some()).then_some(owner),
             None => {
@@ -69,6 +66,24 @@ impl Socket {
                 None
             }
         }
+    }
+
+    /// Goes from one set to another, which tells its state anew.
+    pub(super) fn move_to(
+        &self,
+        from: &OwnedFd,
+        to: &OwnedFd,
+        data: EventData,
+    ) -> rustix::io::Result<()> {
+        epoll::add(to, &self.stream, data, SOCKET)?;
+        epoll::delete(from, &self.stream)
+    }
+
+    /// Ends it, and has those who wait learn it.
+    pub(super) fn shut(&self) {
+        // It has ended already if that fails.
+        let _ = self.stream.shutdown(Shutdown::Both);
+        self.learn(EventFlags::HUP, None);
     }
 }
 

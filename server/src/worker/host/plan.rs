@@ -7,6 +7,7 @@ use super::{Host, Hosted};
 use crate::room::{RoomId, RoomState};
 use crate::worker::clock::{Nanos, Raster, Timeline};
 use crate::worker::load::Busy;
+use crate::worker::reading::Reading;
 
 impl Host {
     /// Steps the room from now on.
@@ -52,7 +53,11 @@ impl Host {
 
     /// Reads the clients of a room who wait for it.
     pub(super) fn read(&self, hosted: &Hosted) {
-        self.sockets.read(&hosted.unread, || self.common.clock.time());
+        if let Some(group) = &hosted.group
+            && self.reading.get() != Reading::AtOnce
+        {
+            self.sockets.read(group, || self.common.clock.time());
+        }
     }
 
     /// Takes a room out of the plan whose step was due.
@@ -97,6 +102,7 @@ impl Host {
         if now != before {
             tracing::debug!(worker = self.index, load = busy.newest, ?before, ?now, "reading");
             self.reading.set(now);
+            self.sockets.look_at_groups(now == Reading::AtOnce);
             self.load.set_reading(now);
         }
     }
