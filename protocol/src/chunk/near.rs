@@ -137,12 +137,27 @@ pub(super) fn codes<const N: usize>(
     Some((mask << bit, codes))
 }
 
+/// The same codes by value.
+static VALUES: [[Code; PLACES]; u32::BITS as usize] = {
+    let mut codes = [[Code::FAR; PLACES]; u32::BITS as usize];
+    let mut order = 0;
+    while order < ORDERS {
+        let mut value = 0;
+        while value < PLACES - 1 {
+            codes[Mean::HIGHEST_OF_ORDER_0 + order][value] = Code::new(value as u32, order as u32);
+            value += 1;
+        }
+        order += 1;
+    }
+    codes
+};
+
 /// The code of a value, if it and its mean are small enough for the table. There is
 /// no escape from it.
 #[inline(always)]
 pub(super) fn code_of(value: u32, mean: Mean) -> Option<Code> {
-    let next = u64::from(value) + 1;
-    code((next >> 1) as i64 ^ -((next & 1) as i64), NEAR as u8, mean)
+    let code = VALUES[mean.highest()].get(value as usize)?;
+    (!code.is_far()).then_some(*code)
 }
 
 /// For which differences the table of codes holds for a scalar of some width; 0
