@@ -7,7 +7,7 @@
 mod calls;
 mod plan;
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -87,8 +87,8 @@ struct Hosted {
     /// Nothing once the room has ended.
     room: RefCell<Option<Box<dyn AnyRoom>>>,
     timeline: Cell<Option<Timeline>>,
-    /// Its clients' sockets, if they may be read with its steps.
-    group: Option<Rc<Group>>,
+    /// Its clients' sockets, if they may be read with its steps; made for the first.
+    group: OnceCell<Option<Rc<Group>>>,
     /// They were not read before the last step.
     passed: Cell<bool>,
     /// What the directory shows.
@@ -246,7 +246,7 @@ impl Host {
             tick_hz,
             room: RefCell::new(Some(room)),
             timeline: Cell::new(None),
-            group: self.group(tick_hz),
+            group: OnceCell::new(),
             passed: Cell::default(),
             entry: RefCell::new(entry),
             private: spec.private,
@@ -292,8 +292,8 @@ impl Host {
                     hosted: Rc::clone(&hosted),
                     joined,
                 };
-                let group = hosted.group.clone();
-                let _owned = key.map(|key| host.sockets.own(key, Rc::new(reader), group));
+                let _owned =
+                    key.map(|key| host.sockets.own(key, Rc::new(reader), host.group(&hosted)));
                 let hear = |heard: Heard<'_>, now| host.hear(&hosted, joined, heard, now);
                 connection.drive(|| host.common.clock.time(), hear).await;
             }
@@ -379,17 +379,21 @@ impl Host {
     }
 
     /// A place for the sockets of a room that steps often enough for them to wait for it.
-    fn group(&self, tick_hz: u32) -> Option<Rc<Group>> {
-        let group = (tick_hz >= reading::HZ_MIN).then(|| self.sockets.group()).transpose();
-        group.unwrap_or_else(|error| {
-            tracing::warn!(%error, "the sockets of a room are read with those of others");
-            None
-        })
+    fn group(&self, hosted: &Hosted) -> Option<Rc<Group>> {
+        let made = hosted.group.get_or_init(|| {
+            let group = (hosted.tick_hz >= reading::HZ_MIN).then(|| self.sockets.group());
+            group.transpose().unwrap_or_else(|error| {
+                tracing::warn!(%error, "the sockets of a room are read with those of others");
+                None
+            })
+        });
+        made.clone()
     }
 
     /// How long what is read now has waited for that, on average.
     fn waited(&self, hosted: &Hosted) -> Duration {
-        let steps = if hosted.group.is_some() { self.reading.get().steps() } else { 0 };
+        let grouped = hosted.group.get().is_some_and(Option::is_some);
+        let steps = if grouped { self.reading.get().steps() } else { 0 };
         Duration::from_secs(1) * steps / hosted.tick_hz / 2
     }
 

@@ -53,7 +53,7 @@ impl Host {
 
     /// Reads the clients of a room who wait for it.
     pub(super) fn read(&self, hosted: &Hosted) {
-        if let Some(group) = &hosted.group
+        if let Some(Some(group)) = hosted.group.get()
             && self.reading.get() != Reading::AtOnce
         {
             self.sockets.read(group, || self.common.clock.time());
