@@ -59,7 +59,7 @@ impl View {
 
     /// Brings what the next frame needs into the processor's cache.
     pub(super) fn warm(&self) {
-        black_box(self.watched.first());
+        black_box(self.watched.first().copied());
     }
 
     /// Whether the client has watched the same for as long as it matters.
@@ -77,8 +77,9 @@ pub(super) struct Replicator {
     places: ScopeMap<(Scope, Baseline), usize>,
     /// The one that was asked for last: the next client asks for the same.
     recent: Option<(Scope, Baseline, usize)>,
-    /// The state hashes of this tick's scopes.
+    /// The state hashes of this tick's scopes that have rows, if somebody needs one.
     hashes: ScopeMap<Scope, u32>,
+    hashed: bool,
     arena: Arena,
     scratch: Vec<u8>,
     /// The frame: its own part, its sections, and what follows.
@@ -105,6 +106,7 @@ impl Replicator {
             places: ScopeMap::default(),
             recent: None,
             hashes: ScopeMap::default(),
+            hashed: false,
             arena: Arena::default(),
             scratch: Vec::new(),
             own: Vec::new(),
@@ -125,7 +127,7 @@ impl Replicator {
         self.chunks.clear();
         self.places.clear();
         self.recent = None;
-        self.hashes.clear();
+        self.hashed = false;
         self.arena.begin();
         self.ledger.record(world, tick);
     }
@@ -244,12 +246,16 @@ impl Replicator {
         place
     }
 
-    /// The hash of all rows in some scopes: the sum of the scopes' own.
+    /// The hash of all rows in some scopes: the sum of the scopes' own. Those of all scopes
+    /// are found together: clients get theirs in the same tick, and each has scopes of its own.
     fn state_hash(&mut self, scopes: &[Scope]) -> u32 {
-        scopes.iter().fold(0u32, |sum, &scope| {
-            let hash = self.hashes.entry(scope).or_insert_with(|| self.ledger.hash(&[scope]));
-            sum.wrapping_add(*hash)
-        })
+        if !self.hashed {
+            self.hashed = true;
+            self.hashes.clear();
+            self.ledger.hash_all(&mut self.hashes);
+        }
+        let known = scopes.iter().filter_map(|scope| self.hashes.get(scope));
+        known.fold(0, |sum, hash| sum.wrapping_add(*hash))
     }
 
     /// Adds `count` encoded events, if there is place for them.
@@ -405,6 +411,21 @@ mod tests {
         replicator.record(&mut world, Tick(2));
         let (step, forms) = frame(&mut replicator, &mut view, &scopes(1..257), &mut counters);
         assert_eq!((step, forms.len()), (Step::Full(Tick(2)), 256));
+    }
+
+    #[test]
+    fn hashes_are_those_of_what_is_watched_now() {
+        let (mut replicator, mut world) = replicator();
+        for tick in 2..5 {
+            world.dots.retain(|id, _| id.slot() % 7 != tick);
+            world.dots.iter_mut().for_each(|(_, dot)| dot.x += 1);
+            replicator.record(&mut world, Tick(tick));
+            for wants in [scopes(0..1), scopes(3..9), scopes(0..300), scopes(300..310)] {
+                assert_eq!(replicator.state_hash(&wants), replicator.ledger.hash(&wants));
+            }
+        }
+        let all = [scopes(0..150), scopes(150..300)].map(|half| replicator.state_hash(&half));
+        assert_eq!(replicator.state_hash(&scopes(0..300)), all[0].wrapping_add(all[1]));
     }
 
     #[test]

@@ -132,15 +132,25 @@ impl Ledger {
 
     /// The state hash of the rows of some scopes.
     pub fn hash(&self, scopes: &[Scope]) -> u32 {
-        let mut sum = 0u32;
-        for (index, (track, layout)) in self.tracks.iter().zip(&self.layout.tables).enumerate() {
-            for (slot, generation, scope, cells) in track.rows() {
-                if scopes.contains(&scope) {
-                    let row = hash::row(index, layout, slot, generation, cells, &self.heap);
-                    sum = sum.wrapping_add(row);
-                }
-            }
+        let rows = self.row_hashes().filter(|(scope, _)| scopes.contains(scope));
+        rows.fold(0, |sum, (_, row)| sum.wrapping_add(row))
+    }
+
+    /// Adds the state hashes of all scopes that have rows to those of `sums`.
+    pub(crate) fn hash_all(&self, sums: &mut ScopeMap<Scope, u32>) {
+        for (scope, row) in self.row_hashes() {
+            let sum = sums.entry(scope).or_default();
+            *sum = sum.wrapping_add(row);
         }
-        sum
+    }
+
+    /// The scope and the hash of each row.
+    fn row_hashes(&self) -> impl Iterator<Item = (Scope, u32)> {
+        let tables = self.tracks.iter().zip(&self.layout.tables).enumerate();
+        tables.flat_map(move |(index, (track, layout))| {
+            track.rows().map(move |(slot, generation, scope, cells)| {
+                (scope, hash::row(index, layout, slot, generation, cells, &self.heap))
+            })
+        })
     }
 }
