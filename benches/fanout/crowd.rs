@@ -25,16 +25,15 @@ use super::server::{Peer, Server};
 
 /// Clients that are watched.
 const WATCHED: usize = 100;
-/// At most so long goes by between two reads of a connection.
+/// At most so long goes by between two reads of a connection, unless it speaks less often.
 const READ_EVERY: Duration = Duration::from_millis(55);
 /// Sleep of the loop. Nothing wakes it: that would be the server's work, an interrupt
 /// of another core for each frame of a watched client, and the time stamps are the
 /// kernel's anyway.
 const NAP: Duration = Duration::from_millis(1);
-/// What real play sends: the controls change 4 times a second, and there are
-/// acknowledgements in between.
-const HELD_HZ: u32 = 12;
-const HELD_CHANGES_EVERY: u64 = 3;
+/// What real play sends: acknowledgements, and with so many of them the controls change.
+const HELD_HZ: u32 = 10;
+const HELD_CHANGES_HZ: u32 = 4;
 const AT_ONCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 /// Bytes of one read.
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -46,8 +45,7 @@ pub(crate) enum Play {
     /// An input for every tick, each with another turn.
     #[serde(rename = "every")]
     EveryTick,
-    /// Inputs that are held, changed 4 times a second, with acknowledgements at
-    /// 10 Hz or more.
+    /// Inputs that are held, changed 4 times a second, with acknowledgements at 10 Hz.
     Held,
 }
 
@@ -227,7 +225,7 @@ impl Crowd {
         if client.lost {
             return;
         }
-        let held = self.play == Play::Held && !client.messages.is_multiple_of(HELD_CHANGES_EVERY);
+        let held = self.play == Play::Held && !changes(client.messages);
         client.messages += 1;
         let input = client.state.speak(self.peer, held, &mut self.out);
         if let (Some(input), Some(watch)) = (input, &mut client.watch) {
@@ -379,6 +377,12 @@ impl Watch {
             self.inputs.drain(..=at);
         }
     }
+}
+
+/// Whether a message of real play has other controls than those before.
+fn changes(message: u64) -> bool {
+    let (all, changes) = (u64::from(HELD_HZ), u64::from(HELD_CHANGES_HZ));
+    message * changes % all < changes
 }
 
 /// Reads a socket, with the kernel's time of what was read.

@@ -176,6 +176,9 @@ pub trait AnyRoom {
         now: Time,
     ) -> Result<Joined, CloseReason>;
 
+    /// A message of a connection comes soon: brings what it meets into the processor's cache.
+    fn warm(&self, from: Joined);
+
     /// A message of a connection. An error ends it; the room has closed its link.
     fn receive(&mut self, from: Joined, message: &[u8], now: Time) -> Result<(), CloseReason>;
 

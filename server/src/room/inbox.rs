@@ -10,6 +10,7 @@
 //! its tick comes. Of several for one step the newest wins.
 
 use std::collections::VecDeque;
+use std::hint::black_box;
 
 use tickwire_protocol::{Tick, Time};
 
@@ -67,6 +68,11 @@ impl<I: Clone + Default + PartialEq> Inbox<I> {
     /// The client said something of its controls, if only that they are as before.
     pub(super) fn heard(&mut self, now: Time) {
         self.heard = self.heard.max(now);
+    }
+
+    /// Brings it into the processor's cache.
+    pub(super) fn warm(&self) {
+        black_box((self.heard, self.waiting.front().map(|(number, ..)| *number)));
     }
 
     /// Whether an input with this number is news.

@@ -60,7 +60,7 @@ use chat::ChatLog;
 use events::Window;
 use outbox::Over;
 use replicate::Replicator;
-use seats::Seats;
+use seats::{Seat, Seats};
 
 pub(crate) use rate::Limiter;
 
@@ -276,6 +276,10 @@ impl<G: Game> AnyRoom for Room<G> {
         now: Time,
     ) -> Result<Joined, CloseReason> {
         self.greet(seat, resume, serial, hello, link, now)
+    }
+
+    fn warm(&self, from: Joined) {
+        self.seats.get(from.seat).into_iter().for_each(Seat::warm_to_receive);
     }
 
     fn receive(&mut self, from: Joined, message: &[u8], now: Time) -> Result<(), CloseReason> {

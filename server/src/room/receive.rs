@@ -1,5 +1,6 @@
 //! What clients say.
 
+use std::hint::black_box;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -194,5 +195,17 @@ impl<G: Game> Room<G> {
         }
         client.refreshed = Some(now);
         client.whole = true;
+    }
+}
+
+impl<I: Clone + Default + PartialEq> Seat<I> {
+    /// An input comes soon.
+    pub(super) fn warm_to_receive(&self) {
+        if let Some(client) = &self.client {
+            black_box(client.heard);
+            client.limits.messages.warm();
+        }
+        black_box(self.trail.oldest_unacked());
+        self.inbox.warm();
     }
 }

@@ -476,6 +476,9 @@ struct Reader<T: Settled> {
 impl<T: Settled> Ready for Reader<T> {
     fn warm(&self) {
         self.connection.warm();
+        if let Some(room) = self.hosted.room.borrow().as_deref() {
+            room.warm(self.joined);
+        }
     }
 
     fn ready(self: Rc<Self>, now: Time) {
