@@ -263,20 +263,74 @@ fn clock() -> f64 {
     median((0..999).map(|_| Instant::now().elapsed().as_secs_f64()).collect())
 }
 
-/// Everything that is timed, for one kind of chunk.
+/// How long a fixed piece of integer work takes that keeps all of a core's units busy: on a
+/// core that is shared with somebody, below this machine, it takes longer.
+fn fixed_work() -> f64 {
+    let mut words: [u64; 8] = black_box(std::array::from_fn(|i| 0x9E37_79B9 << i));
+    let start = Instant::now();
+    for _ in 0..600 {
+        for word in &mut words {
+            *word = (*word ^ *word >> 7).wrapping_mul(0x2545_F491_4F6C_DD1D).rotate_left(9);
+        }
+    }
+    black_box(words);
+    start.elapsed().as_secs_f64()
+}
+
+/// What is timed of a tick, in seconds.
+#[derive(Clone, Copy, Default)]
+struct Spent {
+    /// The fixed work before it.
+    pace: f64,
+    record: f64,
+    encode: f64,
+    apply: f64,
+    follow: f64,
+    varint_encode: f64,
+    varint_decode: f64,
+}
+
+/// A tick counts if the fixed work before and after it took at most so many times what it
+/// takes on a core that is nobody else's.
+const STEADY: f64 = 1.05;
+/// So many ticks of a round have to count.
+const TICKS_MIN: usize = 100;
+/// Rounds are made until enough of them count, and at most so many times as many.
+const TRIES: usize = 20;
+
+/// All rounds of one kind of chunk, tick by tick.
 #[derive(Default)]
-struct Rounds {
-    record: Vec<f64>,
-    encode: Vec<f64>,
-    decode: Vec<f64>,
-    typed: Vec<f64>,
-    varint_encode: Vec<f64>,
-    varint_decode: Vec<f64>,
+struct Rounds(Vec<Vec<Spent>>);
+
+impl Rounds {
+    /// The time of the fixed work on a core that is nobody else's: one of twenty is shorter.
+    fn pace(&self) -> f64 {
+        let mut paces: Vec<f64> = self.0.iter().flatten().map(|spent| spent.pace).collect();
+        let twentieth = paces.len() / 20;
+        *paces.select_nth_unstable_by(twentieth, f64::total_cmp).1
+    }
+
+    /// The ticks that count, of each round that has enough of them.
+    fn steady(&self, pace: f64) -> Vec<Vec<Spent>> {
+        let steady = |spent: &Spent| spent.pace <= pace * STEADY;
+        let counts = |round: &Vec<Spent>| -> Vec<Spent> {
+            let pairs = round.iter().zip(&round[1..]);
+            pairs.filter(|(tick, next)| steady(tick) && steady(next)).map(|(it, _)| *it).collect()
+        };
+        self.0.iter().map(counts).filter(|round| round.len() >= TICKS_MIN).collect()
+    }
+}
+
+/// The nanoseconds of an entity: means of rounds, and of those the median.
+fn each(rounds: &[Vec<Spent>], count: usize, readings: f64, of: impl Fn(&Spent) -> f64) -> f64 {
+    let clock = clock() * readings;
+    let mean = |round: &Vec<Spent>| round.iter().map(&of).sum::<f64>() / round.len() as f64;
+    median(rounds.iter().map(|round| (mean(round) - clock) * 1e9 / count as f64).collect())
 }
 
 /// One recording, encoded and applied tick by tick: each side of each tick is
 /// timed, the two codecs in turn.
-fn round(recording: &Recording, predict: bool, rounds: &mut Rounds) {
+fn round(recording: &Recording, predict: bool) -> Vec<Spent> {
     let count = recording[0].len();
     let mut room = Room::new(recording);
     let schema = schema();
@@ -287,18 +341,18 @@ fn round(recording: &Recording, predict: bool, rounds: &mut Rounds) {
     let mut rows = vec![varint::Row::default(); count];
     let (mut chunk, mut bytes, mut plain) =
         (Vec::with_capacity(1 << 16), Vec::with_capacity(1 << 16), Vec::with_capacity(1 << 16));
-    let mut spent = [0.0; 6];
+    let mut all = Vec::with_capacity(recording.len());
     let warm = 100;
-    let ticks = recording.len() - 1;
-    for tick in 0..=ticks {
+    for tick in 0..recording.len() {
         if tick > 0 {
             room.play(recording);
         }
+        let pace = fixed_work();
         let start = Instant::now();
         if tick > 0 {
             room.record();
         }
-        let recorded = start.elapsed().as_secs_f64();
+        let record = start.elapsed().as_secs_f64();
         for (row, pose) in rows.iter_mut().zip(&recording[tick]) {
             row.cells = [
                 (pose.x * 16.0).round() as i64,
@@ -315,11 +369,11 @@ fn round(recording: &Recording, predict: bool, rounds: &mut Rounds) {
 
         let start = Instant::now();
         room.ledger.chunk(Scope::ROOM, black_box(baseline), &mut chunk);
-        let encoded = start.elapsed().as_secs_f64();
+        let encode = start.elapsed().as_secs_f64();
 
         let start = Instant::now();
         varint::encode(&mut base, black_box(&rows), &mut plain);
-        let varint_encoded = start.elapsed().as_secs_f64();
+        let varint_encode = start.elapsed().as_secs_f64();
 
         room.wrap(baseline, &chunk, &mut bytes);
 
@@ -328,30 +382,20 @@ fn round(recording: &Recording, predict: bool, rounds: &mut Rounds) {
         let _tag = r.u8();
         let frame = Frame::read(r).expect("a frame");
         mirror.apply(&frame).expect("applies");
-        let applied = start.elapsed().as_secs_f64();
+        let apply = start.elapsed().as_secs_f64();
         let start = Instant::now();
         typed.follow(&mirror);
-        let followed = start.elapsed().as_secs_f64();
+        let follow = start.elapsed().as_secs_f64();
 
         let start = Instant::now();
         varint::decode(&mut copy, black_box(&plain)).expect("decodes");
-        let varint_decoded = start.elapsed().as_secs_f64();
+        let varint_decode = start.elapsed().as_secs_f64();
 
         if tick > warm {
-            let all = [encoded, applied, followed, varint_encoded, varint_decoded, recorded];
-            spent.iter_mut().zip(all).for_each(|(sum, time)| *sum += time);
+            all.push(Spent { pace, record, encode, apply, follow, varint_encode, varint_decode });
         }
     }
-    let clock = clock();
-    let each = |spent: f64, readings: f64| {
-        (spent / (ticks - warm) as f64 - clock * readings) * 1e9 / count as f64
-    };
-    rounds.encode.push(each(spent[0], 1.0));
-    rounds.decode.push(each(spent[1], 1.0));
-    rounds.typed.push(each(spent[1] + spent[2], 2.0));
-    rounds.varint_encode.push(each(spent[3], 1.0));
-    rounds.varint_decode.push(each(spent[4], 1.0));
-    rounds.record.push(each(spent[5], 1.0));
+    all
 }
 
 /// Allocations of all records, of all encodes, and of all decodes, of a recording in
@@ -390,44 +434,71 @@ fn allocations(recording: &Recording, predict: bool) -> [u64; 3] {
     all
 }
 
-fn speeds(rounds_max: usize) {
+fn speeds(wanted: usize) {
+    let count = 50;
+    let recording = ships(count, 1500, 60.0, 1);
     let (mut plain, mut predicted) = (Rounds::default(), Rounds::default());
-    let recording = ships(50, 1500, 60.0, 1);
-    for _ in 0..rounds_max {
-        round(&recording, false, &mut plain);
-        round(&recording, true, &mut predicted);
-    }
+    let steady = loop {
+        plain.0.push(round(&recording, false));
+        predicted.0.push(round(&recording, true));
+        let pace = plain.pace().min(predicted.pace());
+        let steady = [plain.steady(pace), predicted.steady(pace)];
+        if steady.iter().all(|rounds| rounds.len() >= wanted) {
+            break steady;
+        }
+        // All of them, where too few are steady.
+        if plain.0.len() == wanted * TRIES {
+            println!("\nUNSTEADY: the core was somebody else's, too");
+            break [plain.0.clone(), predicted.0.clone()];
+        }
+    };
+    let ticks = steady.each_ref().map(|rounds| rounds.iter().map(Vec::len).sum::<usize>());
     println!(
-        "\ntime per entity, 50 ships that all move (median of {rounds_max} rounds), less the {:.0} ns \
-         for a reading of the clock\n",
+        "\ntime per entity, {count} ships that all move: medians of {} and {} rounds of {}, in which \
+         the core was nobody else's for {} and {} ticks; less the {:.0} ns for a reading of the clock\n",
+        steady[0].len(),
+        steady[1].len(),
+        plain.0.len(),
+        ticks[0],
+        ticks[1],
         clock() * 1e9
     );
     println!(
         "| what | plain | predicted | memcpy + varint | ratio plain | ratio predicted | allocations |"
     );
     println!("|---|---|---|---|---|---|---|");
-    let line = |what: &str, a: f64, b: f64, v: f64, allocations: u64| {
+    let [recorded, encoded, applied] = {
+        let [a, b] = [allocations(&recording, false), allocations(&recording, true)];
+        std::array::from_fn(|what| a[what] + b[what])
+    };
+    let time = |readings: f64, of: &dyn Fn(&Spent) -> f64| {
+        steady.each_ref().map(|rounds| each(rounds, count, readings, of))
+    };
+    let line = |what: &str, [a, b]: [f64; 2], [va, vb]: [f64; 2], allocations: u64| {
         println!(
-            "| {what} | {a:.1} ns | {b:.1} ns | {v:.1} ns | {:.2} | {:.2} | {allocations} |",
-            a / v,
-            b / v
+            "| {what} | {a:.1} ns | {b:.1} ns | {va:.1} ns | {:.2} | {:.2} | {allocations} |",
+            a / va,
+            b / vb
         );
     };
-    let (counts_plain, counts_predicted) =
-        (allocations(&recording, false), allocations(&recording, true));
-    let [records, encodes, decodes] =
-        std::array::from_fn(|what| counts_plain[what] + counts_predicted[what]);
-    let (ve, vd) = (median(plain.varint_encode), median(plain.varint_decode));
-    line("record", median(plain.record), median(predicted.record), ve, records);
-    line("encode", median(plain.encode), median(predicted.encode), ve, encodes);
-    line(
-        "decode and apply, by schema",
-        median(plain.decode),
-        median(predicted.decode),
-        vd,
-        decodes,
+    let varint_encode = time(1.0, &|spent| spent.varint_encode);
+    let varint_decode = time(1.0, &|spent| spent.varint_decode);
+    line("record", time(1.0, &|spent| spent.record), varint_encode, recorded);
+    line("encode", time(1.0, &|spent| spent.encode), varint_encode, encoded);
+    let by_schema = time(1.0, &|spent| spent.apply);
+    line("decode and apply, by schema", by_schema, varint_decode, applied);
+    let typed = time(2.0, &|spent| spent.apply + spent.follow);
+    line("decode and apply, typed", typed, varint_decode, applied);
+    let rounds = [&plain.0, &predicted.0];
+    let [encode, typed] = [
+        rounds.map(|rounds| each(rounds, count, 1.0, |spent| spent.encode)),
+        rounds.map(|rounds| each(rounds, count, 2.0, |spent| spent.apply + spent.follow)),
+    ];
+    println!(
+        "\nof all ticks, whoever had the core: encode {:.1} and {:.1} ns, decode and apply, typed, \
+         {:.1} and {:.1} ns",
+        encode[0], encode[1], typed[0], typed[1]
     );
-    line("decode and apply, typed", median(plain.typed), median(predicted.typed), vd, decodes);
 }
 
 fn main() {

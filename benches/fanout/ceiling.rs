@@ -18,8 +18,10 @@ use super::machine::{SERVER_CORE, pin, raise_file_limit};
 const EVENTS_MAX: usize = 512;
 const LISTENER: u64 = u64::MAX;
 const PARENT: u64 = u64::MAX - 1;
-/// Deadlines of rooms are this far apart or the same, like those of the server.
-const SLOT: Duration = Duration::from_micros(500);
+/// Deadlines of rooms are this far apart or the same.
+const APART: Duration = Duration::from_micros(500);
+/// The same where rooms share few, as Tickwire's do.
+const APART_SHARED: Duration = Duration::from_millis(8);
 const PLAYER_BYTES: usize = 8;
 const SWITCHING: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n\
     Upgrade: websocket\r\n\r\n";
@@ -31,6 +33,8 @@ struct Plan {
     /// What a frame tells of: the players, and what is nobody's.
     entities: usize,
     period: Duration,
+    /// How far deadlines of rooms are apart, if they are not the same.
+    apart: Duration,
 }
 
 struct Client {
@@ -46,8 +50,9 @@ struct Room {
     clients: Vec<Client>,
 }
 
-/// Serves rooms of `players` and `npcs` until its parent ends it, or ends.
-pub(crate) fn serve(players: usize, hz: u32, npcs: usize) -> io::Result<()> {
+/// Serves rooms of `players` and `npcs`, which may share deadlines, until its parent ends
+/// it, or ends.
+pub(crate) fn serve(players: usize, hz: u32, npcs: usize, shared: bool) -> io::Result<()> {
     pin(&[SERVER_CORE])?;
     raise_file_limit()?;
     let listener = TcpListener::bind("127.0.0.1:0")?;
@@ -57,8 +62,10 @@ pub(crate) fn serve(players: usize, hz: u32, npcs: usize) -> io::Result<()> {
     epoll::add(&poll, io::stdin(), epoll::EventData::new_u64(PARENT), epoll::EventFlags::IN)?;
     println!("ready {}", listener.local_addr()?);
 
-    let plan = Plan { players, entities: players + npcs, period: Duration::from_secs(1) / hz };
-    let (period, begun) = (plan.period, Instant::now());
+    let apart = if shared { APART_SHARED } else { APART };
+    let period = Duration::from_secs(1) / hz;
+    let plan = Plan { players, entities: players + npcs, period, apart };
+    let begun = Instant::now();
     let mut rooms: Vec<Room> = Vec::new();
     let mut events = Vec::with_capacity(EVENTS_MAX);
     let mut buffer = [0; 2048];
@@ -146,13 +153,13 @@ impl Client {
 
 impl Room {
     fn new(plan: Plan, number: u32, begun: Instant) -> Room {
-        let Plan { players, entities, period } = plan;
+        let Plan { players, entities, period, apart } = plan;
         let payload = 4 + PLAYER_BYTES * entities;
         let mut frame = Vec::new();
         tickwire::net::put_server_header(&mut frame, tickwire::net::Opcode::Binary, payload);
         frame.resize(frame.len() + payload, 7);
         // The golden section spreads any number of rooms.
-        let slots = (period.as_nanos() / SLOT.as_nanos()) as u64;
+        let slots = (period.as_nanos() / apart.as_nanos()).max(1) as u64;
         let slot = (slots * u64::from(number.wrapping_mul(2_654_435_769))) >> 32;
         let whole = period * (begun.elapsed().as_nanos() / period.as_nanos() + 1) as u32;
         let next = begun + whole + period * slot as u32 / slots as u32;

@@ -148,7 +148,9 @@ impl State {
                 put_frame(BINARY, &message, out);
             }
             // The size of an input of Tickwire; only the first byte counts.
-            Peer::Ceiling | Peer::Ws => put_frame(BINARY, &[turn as u8, 0, 0, 0, 0, 0, 0], out),
+            Peer::Ceiling | Peer::Shared | Peer::Ws => {
+                put_frame(BINARY, &[turn as u8, 0, 0, 0, 0, 0, 0], out);
+            }
             Peer::SocketIo => put_frame(TEXT, format!("42[\"i\",{turn}]").as_bytes(), out),
             Peer::Colyseus => put_frame(BINARY, &[13, 0xa1, b'i', turn as u8], out),
         }
@@ -162,7 +164,7 @@ impl State {
             (_, CLOSE) => Heard::End,
             (_, PING) => Heard::Ask(PING + 1, b""),
             (Peer::Tickwire, BINARY) => self.hear_frame(payload).unwrap_or(Heard::Nothing),
-            (Peer::Ceiling, BINARY) => Heard::Frame(Shown::Nothing),
+            (Peer::Ceiling | Peer::Shared, BINARY) => Heard::Frame(Shown::Nothing),
             (Peer::Ws | Peer::SocketIo, BINARY) => {
                 let shown = if watched { self.packed_turn(payload) } else { None };
                 Heard::Frame(shown.map_or(Shown::Nothing, Shown::Turn))
@@ -285,7 +287,7 @@ pub(crate) fn greet(
         Peer::Tickwire => ("/ws".to_owned(), "Sec-WebSocket-Protocol: tickwire.1\r\n"),
         Peer::SocketIo => ("/socket.io/?EIO=4&transport=websocket".to_owned(), ""),
         Peer::Colyseus => (reserve_colyseus(address)?, ""),
-        Peer::Ceiling | Peer::Ws => ("/".to_owned(), ""),
+        Peer::Ceiling | Peer::Shared | Peer::Ws => ("/".to_owned(), ""),
     };
     let request = format!(
         "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
@@ -299,7 +301,7 @@ pub(crate) fn greet(
     }
     let mut out = Vec::new();
     match peer {
-        Peer::Ceiling | Peer::Ws => {}
+        Peer::Ceiling | Peer::Shared | Peer::Ws => {}
         Peer::Tickwire => {
             let hello = Hello { version: VERSION, schema: None, token, applied: None };
             let mut message = Vec::new();

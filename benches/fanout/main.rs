@@ -51,8 +51,8 @@ fn main() -> std::io::Result<()> {
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     let number = |word: &str| word.parse::<usize>().map_err(std::io::Error::other);
     match words[..] {
-        ["serve", "ceiling", players, hz, _, npcs] => {
-            ceiling::serve(number(players)?, number(hz)? as u32, number(npcs)?)
+        ["serve", ceiling @ ("ceiling" | "shared"), players, hz, _, npcs] => {
+            ceiling::serve(number(players)?, number(hz)? as u32, number(npcs)?, ceiling == "shared")
         }
         ["serve", "tickwire", players, hz, workers, npcs] => host::serve(
             number(players)?,

@@ -108,7 +108,9 @@ fn fanout(options: &Options) -> io::Result<Vec<Row>> {
             let own = own.with_clients(clients as f64);
             let ceiling = Setting { peer: Peer::Ceiling, ..own };
             let held = |of| Setting { play: Play::Held, ..of };
-            groups.push(Group::new("fanout", [ceiling, own, held(own), held(ceiling)]));
+            let shared = Setting { peer: Peer::Shared, ..own };
+            let all = [ceiling, own, held(own), held(ceiling), shared];
+            groups.push(Group::new("fanout", all));
         }
     }
     in_rounds(&groups, options.rounds, |setting| once(setting, options.time()))

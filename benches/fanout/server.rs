@@ -16,6 +16,8 @@ use super::measure::Setting;
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Peer {
     Ceiling,
+    /// The ceiling, whose rooms share deadlines.
+    Shared,
     Tickwire,
     Ws,
     SocketIo,
@@ -23,12 +25,13 @@ pub(crate) enum Peer {
 }
 
 impl Peer {
-    pub(crate) const ALL: [Peer; 5] =
-        [Peer::Ceiling, Peer::Tickwire, Peer::Ws, Peer::SocketIo, Peer::Colyseus];
+    pub(crate) const ALL: [Peer; 6] =
+        [Peer::Ceiling, Peer::Shared, Peer::Tickwire, Peer::Ws, Peer::SocketIo, Peer::Colyseus];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Peer::Ceiling => "ceiling",
+            Peer::Shared => "shared",
             Peer::Tickwire => "tickwire",
             Peer::Ws => "ws",
             Peer::SocketIo => "socketio",
@@ -42,7 +45,7 @@ impl Peer {
 
     /// Whether it runs in Node.
     pub(crate) fn in_node(self) -> bool {
-        !matches!(self, Peer::Ceiling | Peer::Tickwire)
+        !matches!(self, Peer::Ceiling | Peer::Shared | Peer::Tickwire)
     }
 }
 

@@ -87,6 +87,13 @@ impl Rows<'_> {
                 "CPU of a client-frame{how}, times the ceiling's: rooms of {players}, {hz} Hz"
             );
             lines.extend(line(&what, target, "", 2, ratio, row));
+            let shared = self.of("fanout", Peer::Shared, players, hz);
+            let ratio = shared.and_then(|it| row.ratio(it, |sample| Some(sample.cpu_us)));
+            let what = format!(
+                "the same, times that of a ceiling whose rooms share deadlines: rooms of \
+                 {players}, {hz} Hz"
+            );
+            lines.extend(line(&what, Target::None, "", 2, ratio, row));
             // What the kernel alone takes of real play: no server gets below it.
             let floor = fanout().find(|floor| {
                 floor.setting == Setting { peer: Peer::Ceiling, ..row.setting }

@@ -4,8 +4,8 @@
 //! that is late takes at most [`CATCH_UP_MAX`] steps in a row without a pause;
 //! then it goes on with the last deadline that has passed, and the time between is lost.
 //!
-//! Waking up for a step takes as long as sending one frame, so rooms share deadlines:
-//! those that would be close to each other are on the same point of a [`Raster`].
+//! Waking up for a step takes as long as sending several frames: a processor that slept has
+//! forgotten much. So rooms follow each other in queues, see [`Raster`].
 
 use std::cell::Cell;
 use std::io;
@@ -82,54 +82,85 @@ impl Phases {
     }
 }
 
-/// How far the points are apart on which deadlines of rooms lie.
+/// Where in a period the deadlines of rooms lie: in queues, each behind a point.
+///
+/// ```text
+///   point                            point
+///     │ a   b    c   d                 │ e   f    g
+///     ├─┴───┴────┴───┴─┬───────────────┼─┴───┴────┴─ …
+///     └──── queue ─────┘   nothing     │
+/// ```
+///
+/// A queue is about as long as the work in it takes, so that each room's deadline is when its
+/// turn comes. The worker goes through a whole queue once it is at its point.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Raster {
-    apart_ns: u64,
+    /// How often the longest way from a point to the next is halved.
+    halved: u8,
+    /// How long a queue is, in parts of that way: of [`Raster::WHOLE`].
+    queue: u8,
 }
 
 impl Default for Raster {
     fn default() -> Self {
-        Raster { apart_ns: 500_000 }
+        Raster { halved: 0, queue: 2 }
     }
 }
 
 impl Raster {
-    /// From the coarsest, with 500 wake-ups a second, to the finest.
-    const ALL_NS: [u64; 5] = [2_000_000, 1_000_000, 500_000, 250_000, 125_000];
-    /// The work of a point takes at most so long: the last of the rooms that share it
-    /// waits for the others.
-    const WORK_MAX_NS: f64 = 400_000.0;
-    /// As many steps as this fit between two points, or each room has its own: where two
-    /// would have to share what one alone nearly fills, they wait for each other and the
-    /// next point has nothing to do.
-    const STEPS_MIN: f64 = 4.0;
-    /// A period has at least so many points.
-    const POINTS_MIN: u64 = 4;
-    /// A coarser grid has to be good for this much more work than there is.
-    const COARSER_FOR: f64 = 1.25;
+    /// Points are at least so far apart before that is halved, unless a period is shorter. It
+    /// is what 60 Hz has room for twice, and nearly what 20 and 30 Hz have room for six
+    /// and four times.
+    const APART_NS: u64 = 8_000_000;
+    const HALVED_MAX: u8 = 3;
+    /// A queue is at most so much work, times the share of time that is left: what holds one
+    /// room up holds up those behind it, and a busy worker takes longer to make up for that.
+    const WORK_MAX_NS: f64 = 3_500_000.0;
+    /// Points are only farther apart if that is good for this much more work than there is.
+    const FARTHER_FOR: f64 = 1.25;
+    const WHOLE: u8 = 16;
+    /// A queue is longer than the work by this much at least, and by less than the other.
+    const SPARE: f64 = 0.5;
+    const SPARE_MAX: u8 = 3;
 
-    /// The grid that suits a worker which was busy for a share of a second with so many
-    /// steps; this one if there is nothing to go by.
-    pub(crate) fn suited(self, busy: f64, steps: u32) -> Raster {
-        if busy <= 0.0 || steps == 0 {
+    /// What suits a worker which was busy for a share of a second; this one if there is
+    /// nothing to go by, or if it is good enough.
+    pub(crate) fn suited(self, busy: f64) -> Raster {
+        if busy <= 0.0 {
             return self;
         }
-        let step_ns = busy * SECOND_NS as f64 / f64::from(steps);
-        let fits = |&apart_ns: &u64| {
-            let work = if apart_ns > self.apart_ns { Self::COARSER_FOR } else { 1.0 };
-            let apart = apart_ns as f64;
-            apart * busy * work <= Self::WORK_MAX_NS && step_ns * work * Self::STEPS_MIN <= apart
+        let fits = |&halved: &u8| {
+            let busy = if halved < self.halved { busy * Self::FARTHER_FOR } else { busy };
+            Self::work_ns(halved, busy) <= Self::WORK_MAX_NS * (1.0 - busy)
         };
-        let finest = Self::ALL_NS[Self::ALL_NS.len() - 1];
-        Raster { apart_ns: Self::ALL_NS.into_iter().find(fits).unwrap_or(finest) }
+        let halved = (0..Self::HALVED_MAX).find(fits).unwrap_or(Self::HALVED_MAX);
+        let least = (busy * f64::from(Self::WHOLE) + Self::SPARE).ceil() as u8;
+        let least = least.min(Self::WHOLE);
+        let queue = match (least..least + Self::SPARE_MAX).contains(&self.queue) {
+            true => self.queue,
+            false => (least + 1).min(Self::WHOLE),
+        };
+        Raster { halved, queue }
     }
 
-    /// Where on the grid a phase is, a part of 2^32 of a period.
-    fn point(self, period_ns: u64, phase: u32) -> u64 {
-        let points = (period_ns / self.apart_ns).max(Self::POINTS_MIN);
-        let point = (points * u64::from(phase)) >> 32;
-        period_ns * point / points
+    /// How much work a queue is.
+    fn work_ns(halved: u8, busy: f64) -> f64 {
+        Self::APART_NS as f64 / f64::from(1 << halved) * busy
+    }
+
+    /// How many points a period has.
+    fn points(self, period_ns: u64) -> u64 {
+        (period_ns / Self::APART_NS).max(1) << self.halved
+    }
+
+    /// Where a phase is, a part of 2^32 of a period: its point, and how far behind it.
+    fn place(self, period_ns: u64, phase: u32) -> (u64, u64) {
+        let points = self.points(period_ns);
+        let place = points * u64::from(phase);
+        let (point, behind) = (place >> 32, place & u64::from(u32::MAX));
+        let queue_ns = period_ns / points * u64::from(self.queue) / u64::from(Self::WHOLE);
+        let behind_ns = (u128::from(queue_ns) * u128::from(behind)) >> 32;
+        (period_ns * point / points, behind_ns as u64)
     }
 }
 
@@ -139,8 +170,9 @@ pub(crate) struct Timeline {
     tick_hz: u64,
     /// Which part of a period is the room's, of 2^32.
     phase: u32,
-    /// The same on the grid.
+    /// Where that is on the raster: all of it, and how much of it is behind a point.
     offset_ns: u64,
+    behind_ns: u64,
     /// Whole periods from the origin to the next deadline, which is so much later.
     count: u64,
     /// Steps in a row that began when the one after them was due already.
@@ -162,18 +194,20 @@ pub(crate) struct Begun {
 
 impl Timeline {
     /// Deadlines from now on. `phase`, a part of 2^32, spreads rooms over a period.
-    pub(crate) fn new(now: Nanos, tick_hz: u32, phase: u32, grid: Raster) -> Timeline {
+    pub(crate) fn new(now: Nanos, tick_hz: u32, phase: u32, raster: Raster) -> Timeline {
         let tick_hz = u64::from(tick_hz.max(1));
-        let mut timeline = Timeline { tick_hz, phase, offset_ns: 0, count: 0, behind: 0 };
-        timeline.keep_to(grid);
+        let (offset_ns, behind_ns) = (0, 0);
+        let mut timeline = Timeline { tick_hz, phase, offset_ns, behind_ns, count: 0, behind: 0 };
+        timeline.keep_to(raster);
         timeline.count =
             now.0.checked_sub(timeline.offset_ns).map_or(0, |since| timeline.periods(since) + 1);
         timeline
     }
 
-    /// Moves the deadlines to a grid, by less than it is apart.
-    pub(crate) fn keep_to(&mut self, grid: Raster) {
-        self.offset_ns = grid.point(self.period_ns(), self.phase);
+    /// Moves the deadlines to a raster, by less than the way from a point to the next.
+    pub(crate) fn keep_to(&mut self, raster: Raster) {
+        let (point_ns, behind_ns) = raster.place(self.period_ns(), self.phase);
+        (self.offset_ns, self.behind_ns) = (point_ns + behind_ns, behind_ns);
     }
 
     fn period_ns(&self) -> u64 {
@@ -193,6 +227,12 @@ impl Timeline {
         let since = u128::from(self.count) * u128::from(SECOND_NS) / u128::from(self.tick_hz);
         let since = u64::try_from(since).unwrap_or(u64::MAX);
         Nanos(since.saturating_add(self.offset_ns))
+    }
+
+    /// When the worker is at the point before: the step may begin if those of the queue that
+    /// come before it have had their turn.
+    pub(crate) fn point(&self) -> Nanos {
+        Nanos(self.next().0.saturating_sub(self.behind_ns))
     }
 
     /// The due step begins.
@@ -375,46 +415,70 @@ mod tests {
         }
     }
 
+    /// All that there are.
+    fn rasters() -> impl Iterator<Item = Raster> + Clone {
+        let queues = |halved| (1..=Raster::WHOLE).map(move |queue| Raster { halved, queue });
+        (0..=Raster::HALVED_MAX).flat_map(queues)
+    }
+
+    /// How busy a worker can be.
+    fn loads() -> impl Iterator<Item = f64> {
+        (1..=1000).map(|thousandths| f64::from(thousandths) / 1000.0)
+    }
+
     #[test]
-    fn deadlines_move_by_less_than_the_grid_is_apart() {
-        let all = Raster::ALL_NS.map(|apart_ns| Raster { apart_ns });
-        for phase in (0..=u32::MAX).step_by(1 << 24) {
-            for (from, to) in all.iter().flat_map(|from| all.iter().map(move |to| (*from, *to))) {
-                let mut timeline = Timeline::new(Nanos(1_234_567_890), HZ, phase, from);
-                let before = timeline.next();
+    fn another_raster_moves_a_deadline_by_less_than_points_are_apart() {
+        let phases = (0..=u32::MAX).step_by(1 << 26);
+        for (phase, tick_hz) in phases.zip([1, 20, 60, 128].into_iter().cycle()) {
+            let pairs = rasters().flat_map(|from| rasters().map(move |to| (from, to)));
+            for (from, to) in pairs {
+                let mut timeline = Timeline::new(Nanos(1_234_567_890), tick_hz, phase, from);
+                let (period, before) = (timeline.period_ns(), timeline);
                 timeline.keep_to(to);
-                let most = PERIOD / Raster::POINTS_MIN.max(PERIOD / from.apart_ns.max(to.apart_ns));
-                assert!(before.0.abs_diff(timeline.next().0) < most, "{from:?} {to:?} {phase}");
+                let apart = |raster: Raster| period / raster.points(period);
+                let moved = before.next().0.abs_diff(timeline.next().0);
+                assert!(moved < apart(from).max(apart(to)), "{from:?} {to:?} {phase}");
+                let behind = timeline.next().0 - timeline.point().0;
+                let queue = apart(to) * u64::from(to.queue) / u64::from(Raster::WHOLE);
+                assert!(behind < queue, "{to:?} {phase}");
             }
         }
     }
 
     #[test]
-    fn cheap_rooms_share_points_and_dear_ones_have_their_own() {
-        let suited = |busy, steps| Raster::default().suited(busy, steps).apart_ns;
-        // Rooms of 8 at 60 Hz, and the same when there is much more to do.
-        assert_eq!(suited(0.1, 3_750), 2_000_000);
-        assert_eq!(suited(0.3, 3_750), 1_000_000);
-        assert_eq!(suited(0.7, 15_000), 500_000);
-        // Rooms of 50 at 20 Hz.
-        assert_eq!(suited(0.7, 1_600), 125_000);
-    }
-
-    #[test]
-    fn nothing_to_go_by_changes_no_grid() {
-        for apart_ns in Raster::ALL_NS {
-            let grid = Raster { apart_ns };
-            assert_eq!((grid.suited(0.0, 100), grid.suited(0.5, 0)), (grid, grid));
+    fn queues_are_a_little_longer_than_their_work() {
+        for (busy, before) in loads().flat_map(|busy| rasters().map(move |from| (busy, from))) {
+            let raster = before.suited(busy);
+            let queue = f64::from(raster.queue) / 16.0;
+            assert!(queue >= (busy + 0.5 / 16.0).min(1.0), "{busy} {before:?}");
+            assert!(queue <= busy + 3.5 / 16.0, "{busy} {before:?}");
+            let work = Raster::work_ns(raster.halved, busy);
+            let finest = raster.halved == Raster::HALVED_MAX;
+            assert!(finest || work <= Raster::WORK_MAX_NS * (1.0 - busy), "{busy} {before:?}");
         }
+        let halved = [0.30, 0.45, 0.60, 0.75].map(|busy| Raster::default().suited(busy).halved);
+        assert_eq!(halved, [0, 1, 2, 3]);
     }
 
     #[test]
-    fn a_load_that_stays_is_met_by_a_grid_that_stays() {
-        for (thousandths, steps) in (1..1000).flat_map(|it| [(it, 200), (it, 2_000), (it, 9_000)]) {
-            let busy = f64::from(thousandths) / 1000.0;
-            let settled = Raster::default().suited(busy * 0.9, steps).suited(busy, steps);
-            assert_eq!(settled.suited(busy * 0.9, steps), settled, "{busy} {steps}");
-            assert_eq!(settled.suited(busy, steps), settled, "{busy} {steps}");
+    fn nothing_to_go_by_changes_no_raster() {
+        assert!(rasters().all(|raster| raster.suited(0.0) == raster));
+    }
+
+    #[test]
+    fn a_load_that_stays_is_met_by_a_raster_that_stays() {
+        for (busy, before) in loads().flat_map(|busy| rasters().map(move |from| (busy, from))) {
+            let settled = before.suited(busy);
+            assert_eq!(settled.suited(busy), settled, "{busy} {before:?}");
+            // Points do not go to and fro with a load that does a little.
+            let less = busy * 0.9;
+            let settled = settled.suited(less).suited(busy);
+            assert_eq!(settled.suited(less).halved, settled.halved, "{busy} {before:?}");
+            let chosen = before.suited(busy);
+            if chosen.queue != before.queue {
+                let near = [busy - 0.9 / 16.0, busy + 0.9 / 16.0];
+                assert!(near.iter().all(|&near| chosen.suited(near).queue == chosen.queue));
+            }
         }
     }
 
@@ -432,8 +496,9 @@ mod tests {
     fn rooms_of_one_rate_are_spread_over_its_period() {
         let now = Nanos(1_234_567_890);
         let phases = [0, 1 << 30, 1 << 31, 3 << 30];
+        let busy = Raster { halved: 0, queue: Raster::WHOLE };
         for phase in phases {
-            let next = Timeline::new(now, HZ, phase, Raster::default()).next();
+            let next = Timeline::new(now, HZ, phase, busy).next();
             assert!(next > now && next.since(now) <= Duration::from_nanos(PERIOD));
             assert_eq!(next.0 % PERIOD, PERIOD / 4 * u64::from(phase >> 30));
         }

@@ -35,12 +35,13 @@ use crate::metrics::WorkerMetrics;
 use crate::net::{Group, Ready, Settled, Sockets};
 use crate::room::{AnyRoom, Joined, RoomFull, RoomId, SeatId};
 use calls::{Asks, told};
+use plan::Planned;
 
 /// How often rooms without anybody are looked at, and the load is measured.
 const UPKEEP_EVERY: Duration = Duration::from_secs(1);
 /// After the sockets were read because something came, they are left alone for so
 /// long, unless a step is due: whoever plays sends for steps, and a wake-up costs as
-/// much as a frame. It is longer than the points of the coarsest grid are apart.
+/// much as a few frames.
 const LOOK_PAUSE: Duration = Duration::from_millis(4);
 /// When nothing has come for so long, the worker waits to be woken: to arm the bell and to
 /// disarm it again takes two system calls.
@@ -53,12 +54,12 @@ pub(crate) struct Host {
     load: Arc<Load>,
     rooms: RefCell<HashMap<RoomId, Rc<Hosted>>>,
     /// The next deadline of each room that somebody is in.
-    plan: RefCell<BinaryHeap<Reverse<(Nanos, RoomId)>>>,
+    plan: RefCell<BinaryHeap<Reverse<Planned>>>,
     /// A room was added to the plan from outside of the loop.
     replanned: Notify,
     records: RefCell<Records>,
     phases: Phases,
-    grid: Cell<Raster>,
+    raster: Cell<Raster>,
     /// The steps since the load was measured.
     steps: Cell<Steps>,
     ladder: RefCell<Ladder>,
@@ -108,7 +109,7 @@ impl Host {
             replanned: Notify::new(),
             records: RefCell::default(),
             phases: Phases::default(),
-            grid: Cell::default(),
+            raster: Cell::default(),
             steps: Cell::default(),
             ladder: RefCell::default(),
             stops: Cell::new(None),
@@ -137,8 +138,7 @@ impl Host {
         loop {
             // A clock that a simulation turns stands still while sockets are read.
             let lead = if alarm.is_precise() { self.lead.time() } else { Duration::ZERO };
-            let step =
-                self.plan.borrow().peek().map(|Reverse((deadline, _))| deadline.before(lead));
+            let step = self.next_from().map(|from| from.before(lead));
             let pauses = alarm.is_precise() && self.hears();
             let look = pauses.then(|| self.looked.get().after(LOOK_PAUSE));
             let next = step.into_iter().chain(look).min();

@@ -1,4 +1,4 @@
-//! When the rooms of a worker step, and on which grid.
+//! When the rooms of a worker step.
 
 use std::cmp::Reverse;
 use std::time::Duration;
@@ -9,22 +9,42 @@ use crate::worker::clock::{Nanos, Raster, Timeline};
 use crate::worker::load::Busy;
 use crate::worker::reading::Reading;
 
+/// So long at most the worker goes through a queue before others have their turn: drivers,
+/// orders, and who has sent something.
+const TURN: Duration = Duration::from_millis(2);
+
+/// A room's next step. Ordered by deadline.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) struct Planned {
+    deadline: Nanos,
+    /// It can begin from here on, if it is its turn.
+    pub(super) from: Nanos,
+    room: RoomId,
+}
+
+impl Planned {
+    fn new(timeline: &Timeline, room: RoomId) -> Reverse<Planned> {
+        Reverse(Planned { deadline: timeline.next(), from: timeline.point(), room })
+    }
+}
+
 impl Host {
     /// Steps the room from now on.
     pub(super) fn schedule(&self, hosted: &Hosted) {
         let phase = self.phases.next();
         let now = self.common.clock.now();
-        let timeline = Timeline::new(now, hosted.tick_hz, phase, self.grid.get());
+        let timeline = Timeline::new(now, hosted.tick_hz, phase, self.raster.get());
         hosted.timeline.set(Some(timeline));
-        self.plan.borrow_mut().push(Reverse((timeline.next(), hosted.id)));
+        self.plan.borrow_mut().push(Planned::new(&timeline, hosted.id));
         self.replanned.notify_one();
     }
 
-    /// One step of every room that is due, or will be within `lead`; how long the
-    /// first of them took to read.
+    /// One step of every room that can begin, or could within `lead`, until others have to
+    /// have their turn; how long the first of them took to read.
     pub(super) fn tick(&self, lead: Duration) -> Duration {
         let clock = self.common.clock;
-        let until = clock.now().after(lead);
+        let began = clock.now();
+        let until = began.after(lead);
         let mut first = None;
         while let Some(room) = self.due(until) {
             let Some(hosted) = self.find(room) else { continue };
@@ -41,11 +61,16 @@ impl Host {
             steps.count(begun.behind);
             self.steps.set(steps);
             hosted.timeline.set(Some(timeline));
-            let state = self.with(&hosted, |room, _| room.step(begun.deadline.time()));
+            // A step that is early must not give a frame a time that is to come.
+            let time = begun.deadline.min(now).time();
+            let state = self.with(&hosted, |room, _| room.step(time));
             if state == Some(RoomState::Playing) {
-                self.plan.borrow_mut().push(Reverse((timeline.next(), room)));
+                self.plan.borrow_mut().push(Planned::new(&timeline, room));
             } else {
                 hosted.timeline.set(None);
+            }
+            if now.since(began) >= TURN {
+                break;
             }
         }
         first.unwrap_or_default()
@@ -60,21 +85,25 @@ impl Host {
         }
     }
 
-    /// Takes a room out of the plan whose step was due.
-    fn due(&self, now: Nanos) -> Option<RoomId> {
+    /// Takes a room out of the plan whose step could begin at `until`.
+    fn due(&self, until: Nanos) -> Option<RoomId> {
         let mut plan = self.plan.borrow_mut();
-        let Reverse((deadline, room)) = *plan.peek()?;
-        if deadline > now {
+        let Reverse(next) = *plan.peek()?;
+        if next.from > until {
             return None;
         }
         plan.pop();
-        Some(room)
+        Some(next.room)
     }
 
-    /// Whether the next step is due already.
+    /// From when on the next step can begin.
+    pub(super) fn next_from(&self) -> Option<Nanos> {
+        self.plan.borrow().peek().map(|Reverse(next)| next.from)
+    }
+
+    /// Whether the next step can begin already.
     pub(super) fn behind(&self) -> bool {
-        let next = self.plan.borrow().peek().map(|Reverse((deadline, _))| *deadline);
-        next.is_some_and(|next| next <= self.common.clock.now())
+        self.next_from().is_some_and(|from| from <= self.common.clock.now())
     }
 
     /// The load was measured: frames are sent less often if steps are late.
@@ -93,7 +122,7 @@ impl Host {
             }
         }
         self.reads_after(busy);
-        self.keep_to(self.grid.get().suited(busy.newest, steps.all));
+        self.keep_to(self.raster.get().suited(busy.newest));
     }
 
     fn reads_after(&self, busy: Busy) {
@@ -107,18 +136,18 @@ impl Host {
         }
     }
 
-    /// Moves the deadlines of all rooms to a grid.
-    fn keep_to(&self, grid: Raster) {
-        if self.grid.replace(grid) == grid {
+    /// Moves the deadlines of all rooms to a raster.
+    fn keep_to(&self, raster: Raster) {
+        if self.raster.replace(raster) == raster {
             return;
         }
         let mut plan = self.plan.borrow_mut();
         plan.clear();
         for (id, hosted) in self.rooms.borrow().iter() {
             let Some(mut timeline) = hosted.timeline.get() else { continue };
-            timeline.keep_to(grid);
+            timeline.keep_to(raster);
             hosted.timeline.set(Some(timeline));
-            plan.push(Reverse((timeline.next(), *id)));
+            plan.push(Planned::new(&timeline, *id));
         }
     }
 }
