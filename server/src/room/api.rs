@@ -188,8 +188,8 @@ pub trait AnyRoom {
     /// A connection is gone.
     fn disconnect(&mut self, whose: Joined, now: Time);
 
-    /// One tick, whose deadline was `now`. While nobody is connected the game
-    /// and its ticks stand still, and this only gives up seats and, in the end,
+    /// One tick, whose deadline was `now`, or which begins before it. While nobody is
+    /// connected the game and its ticks stand still, and this only gives up seats and, in the end,
     /// the room.
     fn step(&mut self, now: Time) -> RoomState;
 
