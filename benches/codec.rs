@@ -4,8 +4,9 @@
 //! plain and with predicted chunks; the full rows of other formats beside ours;
 //! time per changed entity, also as a ratio to a plain `memcpy`-and-varint
 //! encoder that is measured in the same run, with allocations. Times are of ticks
-//! in which the core was nobody else's: a neighbour below a virtual machine is not
-//! seen in any count of the system, and makes all code slower by half or more.
+//! around which a fixed piece of work ran at its full pace; those of all ticks are
+//! printed below. On a shared machine all code is at times slower by half or more,
+//! and no count of the system tells when.
 
 #[path = "codec/motion.rs"]
 mod motion;
@@ -293,12 +294,12 @@ struct Spent {
 }
 
 /// A tick counts if the fixed work before and after it took at most so many times what it
-/// takes on a core that is nobody else's.
+/// takes at the core's full pace.
 const STEADY: f64 = 1.05;
 /// So many ticks of a round have to count.
 const TICKS_MIN: usize = 100;
 /// Rounds are made until enough of them count: at least so many times as many, so that a core
-/// which is shared for a second is told from one that is nobody else's, and at most so many.
+/// which is slow for a second is told from one at its full pace, and at most so many.
 const TRIES: [usize; 2] = [6, 20];
 
 /// All rounds of one kind of chunk, tick by tick.
@@ -306,7 +307,7 @@ const TRIES: [usize; 2] = [6, 20];
 struct Rounds(Vec<Vec<Spent>>);
 
 impl Rounds {
-    /// The time of the fixed work on a core that is nobody else's: one of twenty is shorter.
+    /// The time of the fixed work at full pace: one of twenty is shorter.
     fn pace(&self) -> f64 {
         let mut paces: Vec<f64> = self.0.iter().flatten().map(|spent| spent.pace).collect();
         let twentieth = paces.len() / 20;
@@ -456,14 +457,14 @@ fn speeds(wanted: usize) {
         }
         // All of them, where too few are steady.
         if plain.0.len() == wanted * TRIES[1] {
-            println!("\nUNSTEADY: the core was somebody else's, too");
+            println!("\nUNSTEADY: too few ticks at the core's full pace");
             break [plain.0.clone(), predicted.0.clone()];
         }
     };
     let ticks = steady.each_ref().map(|rounds| rounds.iter().map(Vec::len).sum::<usize>());
     println!(
-        "\ntime per entity, {count} ships that all move: medians of {} and {} rounds of {}, in which \
-         the core was nobody else's for {} and {} ticks; less the {:.0} ns for a reading of the clock\n",
+        "\ntime per entity, {count} ships that all move: medians of {} and {} rounds of {}, of \
+         which {} and {} ticks ran at the core's full pace; less the {:.0} ns for a reading of the clock\n",
         steady[0].len(),
         steady[1].len(),
         plain.0.len(),
@@ -503,7 +504,7 @@ fn speeds(wanted: usize) {
         rounds.map(|rounds| each(rounds, count, 2.0, |spent| spent.apply + spent.follow)),
     ];
     println!(
-        "\nof all ticks, whoever had the core: encode {:.1} and {:.1} ns, decode and apply, typed, \
+        "\nof all ticks, at whatever pace: encode {:.1} and {:.1} ns, decode and apply, typed, \
          {:.1} and {:.1} ns",
         encode[0], encode[1], typed[0], typed[1]
     );

@@ -4,8 +4,8 @@
 //! that is late takes at most [`CATCH_UP_MAX`] steps in a row without a pause;
 //! then it goes on with the last deadline that has passed, and the time between is lost.
 //!
-//! Waking up for a step takes as long as sending several frames: a processor that slept has
-//! forgotten much. So rooms follow each other in queues, see [`Raster`].
+//! Rooms that follow each other without a sleep between them cost less than rooms that each
+//! have a wake-up of their own (docs/PERFORMANCE.md), so they stand in queues: see [`Raster`].
 
 use std::cell::Cell;
 use std::io;
