@@ -5,7 +5,7 @@
 //! then it goes on with the last deadline that has passed, and the time between is lost.
 //!
 //! Rooms that follow each other without a sleep between them cost less than rooms that each
-//! have a wake-up of their own (docs/PERFORMANCE.md), so they stand in queues: see [`Raster`].
+//! have a wake-up of their own (docs/PERFORMANCE.md), so they are made up into trains: see [`Raster`].
 
 use std::cell::Cell;
 use std::io;
@@ -82,28 +82,28 @@ impl Phases {
     }
 }
 
-/// Where in a period the deadlines of rooms lie: in queues, each behind a point.
+/// Where in a period the deadlines of rooms lie: in trains, each behind a point.
 ///
 /// ```text
 ///   point                            point
 ///     │ a   b    c   d                 │ e   f    g
 ///     ├─┴───┴────┴───┴─┬───────────────┼─┴───┴────┴─ …
-///     └──── queue ─────┘   nothing     │
+///     └──── train ─────┘   nothing     │
 /// ```
 ///
-/// A queue is about as long as the work in it takes, so that each room's deadline is when its
-/// turn comes. The worker goes through a whole queue once it is at its point.
+/// A train is about as long as the work in it takes, so that each room's deadline is when its
+/// turn comes. The worker goes through a whole train once it is at its point.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Raster {
     /// How often the longest way from a point to the next is halved.
     halved: u8,
-    /// How long a queue is, in parts of that way: of [`Raster::WHOLE`].
-    queue: u8,
+    /// How long a train is, in parts of that way: of [`Raster::WHOLE`].
+    train: u8,
 }
 
 impl Default for Raster {
     fn default() -> Self {
-        Raster { halved: 0, queue: 2 }
+        Raster { halved: 0, train: 2 }
     }
 }
 
@@ -113,13 +113,13 @@ impl Raster {
     /// and four times.
     const APART_NS: u64 = 8_000_000;
     const HALVED_MAX: u8 = 3;
-    /// A queue is at most so much work, times the share of time that is left: what holds one
+    /// A train is at most so much work, times the share of time that is left: what holds one
     /// room up holds up those behind it, and a busy worker takes longer to make up for that.
     const WORK_MAX_NS: f64 = 3_500_000.0;
     /// Points are only farther apart if that is good for this much more work than there is.
     const FARTHER_FOR: f64 = 1.25;
     const WHOLE: u8 = 16;
-    /// A queue is longer than the work by this much at least, and by less than the other.
+    /// A train is longer than the work by this much at least, and by less than the other.
     const SPARE: f64 = 0.5;
     const SPARE_MAX: u8 = 3;
 
@@ -136,14 +136,14 @@ impl Raster {
         let halved = (0..Self::HALVED_MAX).find(fits).unwrap_or(Self::HALVED_MAX);
         let least = (busy * f64::from(Self::WHOLE) + Self::SPARE).ceil() as u8;
         let least = least.min(Self::WHOLE);
-        let queue = match (least..least + Self::SPARE_MAX).contains(&self.queue) {
-            true => self.queue,
+        let train = match (least..least + Self::SPARE_MAX).contains(&self.train) {
+            true => self.train,
             false => (least + 1).min(Self::WHOLE),
         };
-        Raster { halved, queue }
+        Raster { halved, train }
     }
 
-    /// How much work a queue is.
+    /// How much work a train is.
     fn work_ns(halved: u8, busy: f64) -> f64 {
         Self::APART_NS as f64 / f64::from(1 << halved) * busy
     }
@@ -158,8 +158,8 @@ impl Raster {
         let points = self.points(period_ns);
         let place = points * u64::from(phase);
         let (point, behind) = (place >> 32, place & u64::from(u32::MAX));
-        let queue_ns = period_ns / points * u64::from(self.queue) / u64::from(Self::WHOLE);
-        let behind_ns = (u128::from(queue_ns) * u128::from(behind)) >> 32;
+        let train_ns = period_ns / points * u64::from(self.train) / u64::from(Self::WHOLE);
+        let behind_ns = (u128::from(train_ns) * u128::from(behind)) >> 32;
         (period_ns * point / points, behind_ns as u64)
     }
 }
@@ -229,7 +229,7 @@ impl Timeline {
         Nanos(since.saturating_add(self.offset_ns))
     }
 
-    /// When the worker is at the point before: the step may begin if those of the queue that
+    /// When the worker is at the point before: the step may begin if those of the train that
     /// come before it have had their turn.
     pub(crate) fn point(&self) -> Nanos {
         Nanos(self.next().0.saturating_sub(self.behind_ns))
@@ -417,8 +417,8 @@ mod tests {
 
     /// All that there are.
     fn rasters() -> impl Iterator<Item = Raster> + Clone {
-        let queues = |halved| (1..=Raster::WHOLE).map(move |queue| Raster { halved, queue });
-        (0..=Raster::HALVED_MAX).flat_map(queues)
+        let trains = |halved| (1..=Raster::WHOLE).map(move |train| Raster { halved, train });
+        (0..=Raster::HALVED_MAX).flat_map(trains)
     }
 
     /// How busy a worker can be.
@@ -439,19 +439,19 @@ mod tests {
                 let moved = before.next().0.abs_diff(timeline.next().0);
                 assert!(moved < apart(from).max(apart(to)), "{from:?} {to:?} {phase}");
                 let behind = timeline.next().0 - timeline.point().0;
-                let queue = apart(to) * u64::from(to.queue) / u64::from(Raster::WHOLE);
-                assert!(behind < queue, "{to:?} {phase}");
+                let train = apart(to) * u64::from(to.train) / u64::from(Raster::WHOLE);
+                assert!(behind < train, "{to:?} {phase}");
             }
         }
     }
 
     #[test]
-    fn queues_are_a_little_longer_than_their_work() {
+    fn trains_are_a_little_longer_than_their_work() {
         for (busy, before) in loads().flat_map(|busy| rasters().map(move |from| (busy, from))) {
             let raster = before.suited(busy);
-            let queue = f64::from(raster.queue) / 16.0;
-            assert!(queue >= (busy + 0.5 / 16.0).min(1.0), "{busy} {before:?}");
-            assert!(queue <= busy + 3.5 / 16.0, "{busy} {before:?}");
+            let train = f64::from(raster.train) / 16.0;
+            assert!(train >= (busy + 0.5 / 16.0).min(1.0), "{busy} {before:?}");
+            assert!(train <= busy + 3.5 / 16.0, "{busy} {before:?}");
             let work = Raster::work_ns(raster.halved, busy);
             let finest = raster.halved == Raster::HALVED_MAX;
             assert!(finest || work <= Raster::WORK_MAX_NS * (1.0 - busy), "{busy} {before:?}");
@@ -475,9 +475,9 @@ mod tests {
             let settled = settled.suited(less).suited(busy);
             assert_eq!(settled.suited(less).halved, settled.halved, "{busy} {before:?}");
             let chosen = before.suited(busy);
-            if chosen.queue != before.queue {
+            if chosen.train != before.train {
                 let near = [busy - 0.9 / 16.0, busy + 0.9 / 16.0];
-                assert!(near.iter().all(|&near| chosen.suited(near).queue == chosen.queue));
+                assert!(near.iter().all(|&near| chosen.suited(near).train == chosen.train));
             }
         }
     }
@@ -496,7 +496,7 @@ mod tests {
     fn rooms_of_one_rate_are_spread_over_its_period() {
         let now = Nanos(1_234_567_890);
         let phases = [0, 1 << 30, 1 << 31, 3 << 30];
-        let busy = Raster { halved: 0, queue: Raster::WHOLE };
+        let busy = Raster { halved: 0, train: Raster::WHOLE };
         for phase in phases {
             let next = Timeline::new(now, HZ, phase, busy).next();
             assert!(next > now && next.since(now) <= Duration::from_nanos(PERIOD));

@@ -9,7 +9,7 @@ use crate::worker::clock::{Nanos, Raster, Timeline};
 use crate::worker::load::Busy;
 use crate::worker::reading::Reading;
 
-/// So long at most the worker goes through a queue before others have their turn: drivers,
+/// So long at most the worker goes through a train before others have their turn: drivers,
 /// orders, and who has sent something.
 const TURN: Duration = Duration::from_millis(2);
 
