@@ -14,6 +14,9 @@ const CLOSE: f64 = 1.05;
 const WINDOWS_MAX: usize = 4;
 /// A server needs so long to get warm, or to find that it should shed load.
 const SETTLE: Duration = Duration::from_secs(3);
+/// After a bad window, a server needs so long to forget it: Tickwire gives up frames for five
+/// seconds at least, also after a hiccup or after all came at once.
+const FORGET: Duration = Duration::from_secs(7);
 
 /// Looks for the most clients that get what they need, and gives what was measured
 /// with so many. `setting` has the clients of an easy beginning.
@@ -64,6 +67,7 @@ fn settled(setting: &Setting, time: Time) -> io::Result<Sample> {
             return Ok(sample);
         }
         bad += 1;
+        stage.play(FORGET)?;
     }
     stage.window(time.window)
 }

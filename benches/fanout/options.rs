@@ -8,6 +8,7 @@ use super::rows::Rounds;
 use super::server::Peer;
 
 const PARTS: &str = "check,fanout,peers,load,capacity,memory,workers,growth";
+const GROWTH: [&str; 4] = ["growth/players", "growth/rooms", "growth/rate", "growth/entities"];
 
 pub(crate) const HELP: &str = "\
   --quick          one short round of the least of it
@@ -70,11 +71,8 @@ impl Options {
             hz: hz.iter().map(|hz| *hz as u32).collect(),
             players: numbers("--players", if quick { "50" } else { "8,50,200" })?,
             clients: numbers("--clients", "")?.first().copied(),
-            peers: list("--peers", "ws,socketio,colyseus")
-                .iter()
-                .filter_map(|name| Peer::named(name))
-                .collect(),
-            parts: list("--parts", if quick { "check,fanout" } else { PARTS }),
+            peers: peers(&list("--peers", "ws,socketio,colyseus"))?,
+            parts: parts(list("--parts", if quick { "check,fanout" } else { PARTS }))?,
             out: value("--out").map(str::to_owned),
             with: list("--with", ""),
         })
@@ -95,6 +93,26 @@ impl Options {
         // A server may take a second or two to get used to its load.
         let (warm, window) = if self.quick { (600, 800) } else { (2000, 1500) };
         Time { warm: Duration::from_millis(warm), window: Duration::from_millis(window) }
+    }
+}
+
+/// The named servers that run in Node; the others are always there.
+fn peers(names: &[String]) -> io::Result<Vec<Peer>> {
+    let named = |name: &String| {
+        let peer = Peer::named(name).filter(|peer| peer.in_node());
+        peer.ok_or_else(|| io::Error::other(format!("--peers {name}: no such server; try --help")))
+    };
+    names.iter().filter(|name| *name != "none").map(named).collect()
+}
+
+/// The parts, if there are such.
+fn parts(names: Vec<String>) -> io::Result<Vec<String>> {
+    let is_part = |name: &str| {
+        name == "none" || GROWTH.contains(&name) || PARTS.split(',').any(|part| part == name)
+    };
+    match names.iter().find(|name| !is_part(name)) {
+        Some(name) => Err(io::Error::other(format!("--parts {name}: no such part; try --help"))),
+        None => Ok(names),
     }
 }
 

@@ -186,7 +186,7 @@ fn capacity(options: &Options) -> io::Result<Vec<Row>> {
         let alone = |setting| Group::new("capacity", [setting]);
         groups.extend(all_servers(options, of).into_iter().map(alone));
     }
-    let rounds = Rounds { tries_max: 2, ..options.rounds.at_most(3) };
+    let rounds = Rounds { tries_max: 2, ..options.rounds };
     in_rounds(&groups, rounds, |setting| capacity::most(setting, options.time()))
 }
 
@@ -196,10 +196,10 @@ fn memory(options: &Options) -> io::Result<Vec<Row>> {
     let playing = Setting::of(Peer::Tickwire, 50, 1500, 20);
     let time = Time { warm: Duration::from_secs(2), ..options.time() };
     let groups = [Group::new("memory/idle", [idle]), Group::new("memory/playing", [playing])];
-    let mut rows = in_rounds(&groups, options.rounds.at_most(3), |setting| once(setting, time))?;
+    let mut rows = in_rounds(&groups, options.rounds, |setting| once(setting, time))?;
     let of = |peer| Setting::of(peer, 50, GROWN_CLIENTS / 3, 20);
     let group = Group::new("memory/grown", all_servers(options, of));
-    rows.extend(in_rounds(&[group], options.rounds.at_most(3), |setting| grown(setting, time))?);
+    rows.extend(in_rounds(&[group], options.rounds, |setting| grown(setting, time))?);
     Ok(rows)
 }
 
@@ -256,5 +256,5 @@ fn growth(options: &Options) -> io::Result<Vec<Row>> {
             groups.push(Group::new(part, [Setting { peer: Peer::Ceiling, ..own }, own]));
         }
     }
-    in_rounds(&groups, options.rounds.at_most(3), |setting| once(setting, options.time()))
+    in_rounds(&groups, options.rounds, |setting| once(setting, options.time()))
 }

@@ -41,12 +41,6 @@ pub(crate) struct Rounds {
     pub(crate) tries_max: usize,
 }
 
-impl Rounds {
-    pub(crate) fn at_most(self, most: usize) -> Rounds {
-        Rounds { count: self.count.min(most), ..self }
-    }
-}
-
 /// Measures groups in turns, so that what the machine does meets them all. A group
 /// in whose round the machine changed its pace, or others used it, is measured again.
 pub(crate) fn in_rounds(
