@@ -12,7 +12,7 @@ use tickwire_protocol::message::{ClientMessage, Hello, Inputs, ServerMessage, VE
 use tickwire_protocol::token::Token;
 use tickwire_protocol::{Tick, Time};
 
-use crate::dots::{Board, Noise, Push};
+use crate::dots::{Board, Noise, Push, Wish};
 use crate::hall::{End, Hall, Taken, clogged, config, hall, unclog};
 
 #[test]
@@ -88,6 +88,35 @@ fn a_busy_link_gets_the_present_when_it_is_free() {
     ada.read();
     assert_eq!(ada.headers.last().unwrap().step, Step::Advance(9));
     assert_eq!(ada.tick(), hall.room.tick());
+}
+
+#[test]
+fn steps_that_are_behind_leave_their_frames_to_the_one_after_them() {
+    let mut hall = hall();
+    let (mut ada, mut bob, mut joe) = (hall.join(1), hall.join(2), hall.join(3));
+    hall.say(&joe, ClientMessage::Pace { every: 4 }).unwrap();
+    (0..5).for_each(|_| hall.play(&mut [&mut ada, &mut bob, &mut joe]));
+    let before = hall.room.counters();
+    for reliable in [false, true, false] {
+        hall.wish(&bob, 0, Wish::Shout { events: 1, bytes: 5, reliable });
+    }
+    for _ in 0..3 {
+        hall.step_behind();
+    }
+    assert_eq!(hall.room.counters().frames, before.frames);
+    hall.play(&mut [&mut ada, &mut bob, &mut joe]);
+    let after = hall.room.counters();
+    assert_eq!(after.frames - before.frames, 3);
+    assert_eq!(after.coalesced - before.coalesced, 3 + 3 + 1, "of Joe only that of tick 8");
+    for peer in [&ada, &bob] {
+        assert_eq!(peer.headers.last().unwrap().step, Step::Advance(4));
+    }
+    assert_eq!((joe.headers.last().unwrap().step, joe.tick()), (Step::Advance(5), Tick(9)));
+    for mut peer in [ada, bob, joe] {
+        peer.noises.sort_unstable();
+        assert_eq!(peer.noises, [0, 1, 2], "no event is missing");
+    }
+    assert_eq!(after.transient_dropped, 0);
 }
 
 #[test]

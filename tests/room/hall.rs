@@ -246,6 +246,12 @@ impl Hall {
         self.room.step(self.now)
     }
 
+    /// The same when the tick after it is due already.
+    pub(crate) fn step_behind(&mut self) -> RoomState {
+        self.now = self.now + TICK;
+        self.room.step_behind(self.now)
+    }
+
     /// Ticks without anybody saying anything.
     pub(crate) fn steps(&mut self, ticks: u32) {
         for _ in 0..ticks {

@@ -193,6 +193,10 @@ pub trait AnyRoom {
     /// the room.
     fn step(&mut self, now: Time) -> RoomState;
 
+    /// The same when the tick after it is due already: what clients would get waits for that
+    /// one's frame, which would replace this one's at once.
+    fn step_behind(&mut self, now: Time) -> RoomState;
+
     /// When an empty room has to be stepped, though nobody is connected; none
     /// while it plays.
     fn wakes_at(&self) -> Option<Time>;

@@ -38,7 +38,8 @@ counters! {
     frame_bytes,
     /// Chunks that were encoded; the rest of those in frames were shared.
     chunks_encoded,
-    /// A client was due and got no frame: for want of credit, or its link was busy.
+    /// A client was due and got no frame: for want of credit, its link was busy, or the next
+    /// tick was due already.
     coalesced,
     /// Frames over the limit of a message; each ends its room.
     frames_too_big,

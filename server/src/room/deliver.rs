@@ -77,8 +77,7 @@ impl<G: Game> Room<G> {
     pub(super) fn replicate(&mut self, now: Time) {
         // Who lost an event must not get a frame without it.
         self.end_connections(now);
-        let every = G::SEND_EVERY.saturating_mul(self.thinned);
-        let sends = self.tick.0.is_multiple_of(every).then(|| self.tick.0 / every);
+        let sends = self.sends();
         let (seats, endings, mut offers) = self.offers(now);
         for slot in 0..seats.slots() {
             if slot.is_multiple_of(WARMED_AT_ONCE) {
@@ -86,11 +85,7 @@ impl<G: Game> Room<G> {
             }
             let Some((key, seat)) = seats.at_mut(slot) else { continue };
             let Some(client) = &mut seat.client else { continue };
-            // A new client need not wait for the room's next send, but for a step:
-            // its ticks must be later than those of the connection before.
-            client.owed |= client.frame.is_none()
-                || sends.is_some_and(|sends| sends.is_multiple_of(client.pace.into()));
-            let owed = client.owed;
+            let owed = client.owes(sends);
             match offers.offer(seat) {
                 Ok(false) if owed => offers.counters.coalesced += 1,
                 Ok(_) => {}
@@ -102,6 +97,23 @@ impl<G: Game> Room<G> {
         self.replicator.rest();
         self.window_over = sends.is_some();
         self.end_connections(now);
+    }
+
+    /// Leaves what each client is due for the next step. Nobody has missed this tick's events
+    /// by that: they are sent with those of the next.
+    pub(super) fn put_off(&mut self, now: Time) {
+        self.end_connections(now);
+        let sends = self.sends();
+        for seat in self.seats.iter_mut() {
+            let owed = seat.client.as_mut().is_some_and(|client| client.owes(sends));
+            self.counters.coalesced += u64::from(owed);
+        }
+    }
+
+    /// Which of the room's sends this tick is, if it is one.
+    fn sends(&self) -> Option<u32> {
+        let every = G::SEND_EVERY.saturating_mul(self.thinned);
+        self.tick.0.is_multiple_of(every).then(|| self.tick.0 / every)
     }
 
     /// If the last step's frames were a send, its transient events are over:

@@ -221,14 +221,12 @@ impl<G: Game> Room<G> {
             }
         }
     }
-}
 
-impl<G: Game> AnyRoom for Room<G> {
-    fn step(&mut self, now: Time) -> RoomState {
+    /// One tick, but for its frames; not without anybody who is connected.
+    fn advance(&mut self, now: Time) -> bool {
         self.give_up_seats(now);
         if self.connected == 0 {
-            self.obey(now);
-            return self.state();
+            return false;
         }
         self.close_window();
         self.tick = self.tick.after(1);
@@ -240,10 +238,30 @@ impl<G: Game> AnyRoom for Room<G> {
         self.replicator.record(&mut self.cx.world, self.tick);
         self.look_around();
         self.publish();
-        self.replicate(now);
+        true
+    }
+
+    /// What the game has asked for is done.
+    fn settle(&mut self, now: Time) -> RoomState {
         self.obey(now);
         self.fail_if_it_must(now);
         self.state()
+    }
+}
+
+impl<G: Game> AnyRoom for Room<G> {
+    fn step(&mut self, now: Time) -> RoomState {
+        if self.advance(now) {
+            self.replicate(now);
+        }
+        self.settle(now)
+    }
+
+    fn step_behind(&mut self, now: Time) -> RoomState {
+        if self.advance(now) {
+            self.put_off(now);
+        }
+        self.settle(now)
     }
 
     fn state(&self) -> RoomState {

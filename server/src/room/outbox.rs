@@ -137,6 +137,15 @@ impl Client {
         Ok(())
     }
 
+    /// Whether it is due a frame, by now or with a tick that is one of the room's `sends`.
+    pub(super) fn owes(&mut self, sends: Option<u32>) -> bool {
+        // A new client need not wait for the room's next send, but for a step:
+        // its ticks must be later than those of the connection before.
+        self.owed |= self.frame.is_none()
+            || sends.is_some_and(|sends| sends.is_multiple_of(self.pace.into()));
+        self.owed
+    }
+
     /// Whether anything is to go, as soon as that is possible.
     pub(super) fn waits(&self) -> bool {
         self.owed || self.says()

@@ -1,8 +1,8 @@
 //! When a room's next step is due, and waiting for it.
 //!
 //! Deadlines are absolute: a late step does not move the ones after it. A room
-//! that is late takes at most [`CATCH_UP_MAX`] steps in a row without a pause;
-//! then it goes on with the last deadline that has passed, and the time between is lost.
+//! that is late takes at most [`CATCH_UP_MAX`] steps while the one after them can begin already;
+//! then it goes on with the last one that can begin, and the time between is lost.
 //!
 //! Rooms that follow each other without a sleep between them cost less than rooms that each
 //! have a wake-up of their own (docs/PERFORMANCE.md), so they are made up into trains: see [`Raster`].
@@ -14,7 +14,7 @@ use std::time::Duration;
 use tickwire_protocol::Time;
 use tokio::time::Instant;
 
-/// Steps that a late room may take without a pause.
+/// Steps in a row that a room may take while the one after them can begin already.
 const CATCH_UP_MAX: u32 = 2;
 
 const SECOND_NS: u64 = 1_000_000_000;
@@ -175,7 +175,7 @@ pub(crate) struct Timeline {
     behind_ns: u64,
     /// Whole periods from the origin to the next deadline, which is so much later.
     count: u64,
-    /// Steps in a row that began when the one after them was due already.
+    /// Steps in a row that were [behind](Begun::behind).
     behind: u32,
 }
 
@@ -186,7 +186,7 @@ pub(crate) struct Begun {
     pub(crate) deadline: Nanos,
     /// How long after its deadline the step begins.
     pub(crate) late: Duration,
-    /// The step after it is due already.
+    /// The step after it can begin already, so that a frame of this one would be replaced at once.
     pub(crate) behind: bool,
     /// Time that was given up, with the steps that it had room for.
     pub(crate) lost: Duration,
@@ -239,16 +239,15 @@ impl Timeline {
     pub(crate) fn begin(&mut self, now: Nanos) -> Begun {
         let due = self.next();
         let late = now.since(due);
-        let behind = late >= Duration::from_nanos(self.period_ns());
-        self.behind = if behind { self.behind + 1 } else { 0 };
-        if self.behind > CATCH_UP_MAX {
+        if self.behind == CATCH_UP_MAX {
             // The room keeps its phase, so that rooms which were held up together do not
             // stay together.
-            self.count += self.periods(now.0.saturating_sub(due.0));
-            self.behind = 0;
+            self.count += self.periods(now.0.saturating_sub(self.point().0));
         }
         let deadline = self.next();
         self.count += 1;
+        let behind = self.point() <= now && self.behind < CATCH_UP_MAX;
+        self.behind = if behind { self.behind + 1 } else { 0 };
         Begun { deadline, late, behind, lost: deadline.since(due) }
     }
 }
@@ -479,6 +478,32 @@ mod tests {
                 let near = [busy - 0.9 / 16.0, busy + 0.9 / 16.0];
                 assert!(near.iter().all(|&near| chosen.suited(near).train == chosen.train));
             }
+        }
+    }
+
+    #[test]
+    fn a_turn_makes_up_for_what_was_missed_and_takes_three_steps_at_most() {
+        for (phase, late) in (0..=u32::MAX).step_by(1 << 27).flat_map(|phase| {
+            let lates = (0..10 * PERIOD).step_by(1_234_567);
+            lates.map(move |late| (phase, late))
+        }) {
+            let mut timeline = Timeline::new(Nanos(0), HZ, phase, Raster { halved: 0, train: 9 });
+            let (due, now) = (timeline.next(), timeline.point().after(Duration::from_nanos(late)));
+            let (mut steps, mut lost) = (1, Duration::ZERO);
+            loop {
+                let begun = timeline.begin(now);
+                lost += begun.lost;
+                if !begun.behind {
+                    break;
+                }
+                steps += 1;
+            }
+            let missed = late / PERIOD;
+            assert_eq!(steps, (1 + missed).min(3), "{phase} {late}");
+            let expected = PERIOD * missed.saturating_sub(2);
+            assert_eq!(lost, Duration::from_nanos(expected), "{phase} {late}");
+            assert!(timeline.point() > now, "{phase} {late}");
+            assert_eq!(timeline.next().since(due), Duration::from_nanos((1 + missed) * PERIOD));
         }
     }
 

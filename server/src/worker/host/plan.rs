@@ -1,6 +1,7 @@
 //! When the rooms of a worker step.
 
 use std::cmp::Reverse;
+use std::rc::Rc;
 use std::time::Duration;
 
 use super::{Host, Hosted};
@@ -39,7 +40,7 @@ impl Host {
         self.replanned.notify_one();
     }
 
-    /// One step of every room that can begin, or could within `lead`, until others have to
+    /// A step of every room that can begin, or could within `lead`, until others have to
     /// have their turn; how long the first of them took to read.
     pub(super) fn tick(&self, lead: Duration) -> Duration {
         let clock = self.common.clock;
@@ -52,9 +53,21 @@ impl Host {
             if self.reading.get().is_due(&hosted.passed) {
                 self.read(&hosted);
             }
-            let Some(mut timeline) = hosted.timeline.take() else { continue };
+            let Some(timeline) = hosted.timeline.take() else { continue };
             let now = clock.now();
             first.get_or_insert(now.since(before));
+            self.step(&hosted, timeline, now);
+            if now.since(began) >= TURN {
+                break;
+            }
+        }
+        first.unwrap_or_default()
+    }
+
+    /// The next step of a room, and those after it that can begin already at `now`: clients get
+    /// the frame of the last, which stands for all.
+    fn step(&self, hosted: &Rc<Hosted>, mut timeline: Timeline, now: Nanos) {
+        loop {
             let begun = timeline.begin(now);
             self.records.borrow_mut().lateness.record(begun.late, begun.lost);
             let mut steps = self.steps.get();
@@ -63,17 +76,19 @@ impl Host {
             hosted.timeline.set(Some(timeline));
             // A step that is early must not give a frame a time that is to come.
             let time = begun.deadline.min(now).time();
-            let state = self.with(&hosted, |room, _| room.step(time));
-            if state == Some(RoomState::Playing) {
-                self.plan.borrow_mut().push(Planned::new(&timeline, room));
-            } else {
+            let state = self.with(hosted, |room, _| match begun.behind {
+                true => room.step_behind(time),
+                false => room.step(time),
+            });
+            if state != Some(RoomState::Playing) {
                 hosted.timeline.set(None);
+                return;
             }
-            if now.since(began) >= TURN {
-                break;
+            if !begun.behind || self.common.clock.now().since(now) >= TURN {
+                self.plan.borrow_mut().push(Planned::new(&timeline, hosted.id));
+                return;
             }
         }
-        first.unwrap_or_default()
     }
 
     /// Reads the clients of a room who wait for it.
