@@ -19,6 +19,11 @@ const STOLEN_MAX: f64 = 0.12;
 /// Of a core, how far a load may be from the one that is wanted.
 const LOAD_OFF_MAX: f64 = 0.05;
 
+/// A server is full that uses so much of what is there, and still delivers so many of the frames.
+const FULL_FROM: f64 = 0.97;
+const FULL_DELIVERED: f64 = 0.92;
+const OVER_FULL: f64 = 1.02;
+
 /// What is measured.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 pub(crate) struct Setting {
@@ -134,11 +139,27 @@ pub(crate) struct Sample {
 }
 
 impl Sample {
-    /// Frames a second for each core that was the server's alone: what the load's
-    /// generator took of its cores, and what was stolen, is not counted.
-    pub(crate) fn work_per_core(&self) -> f64 {
+    /// Cores that were there for the server: what the load's generator took of its
+    /// cores, and what was stolen, is not counted.
+    fn cores_there(&self) -> f64 {
         let shared = if self.cores > 1 { self.generator } else { 0.0 };
-        self.frames / (self.cores as f64 - shared - self.stolen)
+        self.cores as f64 - shared - self.stolen
+    }
+
+    /// Frames a second for each core that was there.
+    pub(crate) fn work_per_core(&self) -> f64 {
+        self.frames / self.cores_there()
+    }
+
+    /// Whether the server had no time left, and not much more to do than that.
+    pub(crate) fn is_full(&self) -> bool {
+        self.load >= self.cores_there() * FULL_FROM && self.delivered >= FULL_DELIVERED
+    }
+
+    /// The clients that would fill the server, and a few more.
+    pub(crate) fn filling_clients(&self) -> f64 {
+        let fill = self.clients as f64 * self.delivered.min(1.0) * self.cores_there() / self.load;
+        fill * OVER_FULL
     }
 
     /// Whether it loaded the server about so far.
