@@ -102,8 +102,9 @@ pub(crate) struct Raster {
 }
 
 impl Default for Raster {
+    /// As long as nothing is known of the load, rooms are spread as evenly as can be.
     fn default() -> Self {
-        Raster { halved: 0, train: 2 }
+        Raster { halved: Raster::HALVED_MAX, train: Raster::WHOLE }
     }
 }
 
@@ -455,8 +456,18 @@ mod tests {
             let finest = raster.halved == Raster::HALVED_MAX;
             assert!(finest || work <= Raster::WORK_MAX_NS * (1.0 - busy), "{busy} {before:?}");
         }
-        let halved = [0.30, 0.45, 0.60, 0.75].map(|busy| Raster::default().suited(busy).halved);
+        let coarsest = Raster { halved: 0, train: 2 };
+        let halved = [0.30, 0.45, 0.60, 0.75].map(|busy| coarsest.suited(busy).halved);
         assert_eq!(halved, [0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn rooms_are_spread_evenly_before_anything_is_known_of_the_load() {
+        for phase in (0..=u32::MAX).step_by(1 << 20) {
+            let (point, behind) = Raster::default().place(PERIOD, phase);
+            let even = PERIOD as f64 * f64::from(phase) / 2.0_f64.powi(32);
+            assert!(((point + behind) as f64 - even).abs() < 2.0, "{phase}");
+        }
     }
 
     #[test]
