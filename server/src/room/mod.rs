@@ -242,7 +242,7 @@ impl<G: Game> Room<G> {
     }
 
     /// What the game has asked for is done.
-    fn settle(&mut self, now: Time) -> RoomState {
+    fn conclude(&mut self, now: Time) -> RoomState {
         self.obey(now);
         self.fail_if_it_must(now);
         self.state()
@@ -254,14 +254,14 @@ impl<G: Game> AnyRoom for Room<G> {
         if self.advance(now) {
             self.replicate(now);
         }
-        self.settle(now)
+        self.conclude(now)
     }
 
     fn step_behind(&mut self, now: Time) -> RoomState {
         if self.advance(now) {
             self.put_off(now);
         }
-        self.settle(now)
+        self.conclude(now)
     }
 
     fn state(&self) -> RoomState {

@@ -13,6 +13,8 @@
 //! If hardly any time is left it reads before every second step: then one read finds two
 //! inputs. The older of them is late by a tick, which a client whose inputs come late makes up for;
 //! nobody gets a frame less.
+//!
+//! A room that is late takes several steps in one turn: its clients are read before the turn, not between its steps.
 
 use std::cell::Cell;
 
