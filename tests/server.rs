@@ -41,6 +41,28 @@ async fn a_player_joins_connects_and_sees_ticks_go_by() {
     server.stop().await;
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn workers_add_to_the_niceness_and_the_rest_of_the_server_does_not() {
+    use std::fs;
+    let server = Running::start(Config { worker_nice: 7, workers: 2, ..config() }).await;
+    let own = rustix::process::getpriority_process(None).unwrap();
+    let mut seen = Vec::new();
+    for task in fs::read_dir("/proc/self/task").unwrap() {
+        // A thread of another test may end meanwhile.
+        let Ok(stat) = fs::read_to_string(task.unwrap().path().join("stat")) else { continue };
+        let (name, rest) = stat.split_once('(').unwrap().1.rsplit_once(')').unwrap();
+        // After the name comes field 3, and 19 is the niceness.
+        let nice: i32 = rest.split_ascii_whitespace().nth(16).unwrap().parse().unwrap();
+        seen.push((name.to_owned(), nice));
+    }
+    for index in 0..2 {
+        let worker = (format!("worker-{index}"), (own + 7).min(19));
+        assert!(seen.contains(&worker), "{seen:?}");
+    }
+    server.stop().await;
+}
+
 #[tokio::test]
 async fn rooms_of_several_workers_all_play() {
     let server = Running::start(Config { workers: 3, ..config() }).await;

@@ -43,15 +43,17 @@ pub(crate) fn serve(players: usize, hz: u32, workers: usize, npcs: u32) -> io::R
 }
 
 async fn run<G: Game>(players: usize, workers: usize, npcs: u32) -> io::Result<()> {
+    let usual = Config::default();
     let config = Config {
         listen: ([127, 0, 0, 1], 0).into(),
         workers,
+        worker_nice: if workers > 1 { 0 } else { usual.worker_nice },
         rooms_max: 100_000,
         connections_max: 100_000,
         seats_max: players,
         drain: Duration::ZERO,
         log_level: LogLevel::Error,
-        ..Config::default()
+        ..usual
     };
     let server = Server::builder().game::<G>().config(config).bind().await;
     let server = server.map_err(io::Error::other)?;

@@ -6,7 +6,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
+use rustix::process::nice;
 use serde::{Deserialize, Serialize};
+use tickwire::config::Config;
 
 use super::machine::{Cpu, LOAD_CORE, SERVER_CORE, pin, resident};
 use super::measure::Setting;
@@ -86,9 +88,14 @@ impl Server {
             command
         };
         let cores = if workers > 1 { vec![SERVER_CORE, LOAD_CORE] } else { vec![SERVER_CORE] };
-        // A process begins where its parent is.
+        // A process begins where its parent is, and as nice. Tickwire's workers come first by
+        // themselves, as far as they may; the others are to have that too.
         pin(&cores)?;
+        let first = peer != Peer::Tickwire && nice(Config::default().worker_nice).is_ok();
         let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        if first {
+            nice(-Config::default().worker_nice)?;
+        }
         pin(&[LOAD_CORE])?;
         let mut child = child?;
         let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {

@@ -31,6 +31,9 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Worker threads; 0 is one for each core.
     pub workers: usize,
+    /// What workers add to the niceness of the server, on Linux; below 0 they come before what
+    /// else runs on their cores. Without the right to that they stay as they are.
+    pub worker_nice: i32,
     /// What clients call this server, if it is not what they connect to.
     pub public_url: Option<String>,
     /// Which web pages may connect.
@@ -70,6 +73,7 @@ impl Default for Config {
         Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 7777)),
             workers: 0,
+            worker_nice: -10,
             public_url: None,
             origins: AllowedOrigins::Own,
             origin_required: false,
@@ -327,7 +331,12 @@ fn variable(name: &str) -> String {
 fn command() -> Command {
     let argument = |name: &'static str, value: &'static str, help: String| {
         let long = flag(name);
-        Arg::new(name).long(long).value_name(value).help(help).action(ArgAction::Set)
+        Arg::new(name)
+            .long(long)
+            .value_name(value)
+            .help(help)
+            .action(ArgAction::Set)
+            .allow_negative_numbers(true)
     };
     let mut command = Command::new("tickwire")
         .version(env!("CARGO_PKG_VERSION"))

@@ -77,6 +77,15 @@ pub(super) const SETTINGS: &[Setting] = &[
         shown
     ),
     setting!(
+        worker_nice,
+        "NICE",
+        "What workers add to the niceness of the server, on Linux: below 0 they come before what \
+         else runs on their cores. That takes CAP_SYS_NICE or a limit that allows it; without, \
+         they stay as they are",
+        number(-20, 19),
+        shown
+    ),
+    setting!(
         public_url,
         "URL",
         "What clients call this server, if a proxy is in front of it",

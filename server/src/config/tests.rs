@@ -49,6 +49,7 @@ fn flags_variables_and_the_file_say_the_same() {
     let values = [
         ("listen", "[::1]:80"),
         ("workers", "4"),
+        ("worker_nice", "-4"),
         ("public_url", "https://play.example/"),
         ("origins", "https://a.example,http://b.example:8080"),
         ("origin_required", "true"),
@@ -100,6 +101,18 @@ fn the_file_may_use_the_types_of_toml() {
     assert!(config.origin_required);
     assert_eq!(config.workers, 4);
     assert_eq!(config.origins, AllowedOrigins::Only(vec!["https://a.example".to_owned()]));
+}
+
+#[test]
+fn a_number_may_be_negative() {
+    for flags in [["--worker-nice", "-5"].as_slice(), &["--worker-nice=-5"]] {
+        assert_eq!(sources(flags, &[], None).unwrap().worker_nice, -5);
+    }
+    assert_eq!(sources(&[], &[], Some("worker_nice = -5")).unwrap().worker_nice, -5);
+    assert_eq!(
+        error(&["--worker-nice", "-21"], &[], None),
+        "\"-21\" of the flag --worker-nice is not a number from -20 to 19"
+    );
 }
 
 #[test]

@@ -85,6 +85,7 @@ impl Setup {
             directory: Arc::default(),
             signer: Signer::new(&key),
             drain: config.drain,
+            nice: config.worker_nice,
         };
         Ok(Setup { config, common, games, pages, credit: true, address })
     }

@@ -19,6 +19,7 @@ mod host;
 mod lateness;
 mod lead;
 mod load;
+mod priority;
 mod reading;
 mod records;
 mod spec;
@@ -200,6 +201,8 @@ pub(crate) struct Common {
     pub(crate) signer: Signer,
     /// Time that connections get to end, when the worker stops.
     pub(crate) drain: Duration,
+    /// What a worker adds to the niceness of its thread.
+    pub(crate) nice: i32,
 }
 
 /// A worker's thread.
@@ -226,6 +229,7 @@ impl Worker {
         let (started, start) = oneshot::channel();
         let (finished, done) = oneshot::channel();
         let body = move || {
+            priority::add_nice(common.nice);
             let run = || -> io::Result<()> {
                 // Tasks of a `LocalSet`, and what `block_on` runs, are woken through the
                 // driver: it would be asked a second time for each step.
