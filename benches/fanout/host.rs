@@ -22,39 +22,45 @@ use super::machine::{Spare, raise_file_limit};
 use super::measure::{Piece, Quantiles};
 
 /// Serves rooms of `players` at `hz` on the cores that it was started on.
-pub(crate) fn serve(players: usize, hz: u32, workers: usize, npcs: u32) -> io::Result<()> {
+pub(crate) fn serve(
+    players: usize,
+    hz: u32,
+    workers: usize,
+    npcs: u32,
+    worker_nice: i32,
+) -> io::Result<()> {
     raise_file_limit()?;
     if workers > 1 {
         // The load is on the same cores: it comes first, or there would be none.
         rustix::process::nice(5)?;
     }
-    let runtime = Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        match hz {
-            1 => run::<Race<1>>(players, workers, npcs).await,
-            10 => run::<Race<10>>(players, workers, npcs).await,
-            20 => run::<Race<20>>(players, workers, npcs).await,
-            30 => run::<Race<30>>(players, workers, npcs).await,
-            60 => run::<Race<60>>(players, workers, npcs).await,
-            120 => run::<Race<120>>(players, workers, npcs).await,
-            _ => Err(io::Error::other("the rates are 1, 10, 20, 30, 60 and 120")),
-        }
-    })
-}
-
-async fn run<G: Game>(players: usize, workers: usize, npcs: u32) -> io::Result<()> {
-    let usual = Config::default();
     let config = Config {
         listen: ([127, 0, 0, 1], 0).into(),
         workers,
-        worker_nice: if workers > 1 { 0 } else { usual.worker_nice },
+        worker_nice,
         rooms_max: 100_000,
         connections_max: 100_000,
         seats_max: players,
         drain: Duration::ZERO,
         log_level: LogLevel::Error,
-        ..usual
+        ..Config::default()
     };
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match hz {
+            1 => run::<Race<1>>(npcs, config).await,
+            10 => run::<Race<10>>(npcs, config).await,
+            20 => run::<Race<20>>(npcs, config).await,
+            30 => run::<Race<30>>(npcs, config).await,
+            60 => run::<Race<60>>(npcs, config).await,
+            120 => run::<Race<120>>(npcs, config).await,
+            _ => Err(io::Error::other("the rates are 1, 10, 20, 30, 60 and 120")),
+        }
+    })
+}
+
+async fn run<G: Game>(npcs: u32, config: Config) -> io::Result<()> {
+    let players = config.seats_max;
     let server = Server::builder().game::<G>().config(config).bind().await;
     let server = server.map_err(io::Error::other)?;
     println!("ready {}", server.addr());

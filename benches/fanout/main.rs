@@ -26,6 +26,8 @@ mod machine;
 #[cfg(target_os = "linux")]
 mod measure;
 #[cfg(target_os = "linux")]
+mod neighbour;
+#[cfg(target_os = "linux")]
 mod options;
 #[cfg(target_os = "linux")]
 mod parts;
@@ -62,15 +64,17 @@ fn run() -> std::io::Result<()> {
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     let number = |word: &str| word.parse::<usize>().map_err(std::io::Error::other);
     match words[..] {
-        ["serve", ceiling @ ("ceiling" | "shared"), players, hz, _, npcs] => {
+        ["serve", ceiling @ ("ceiling" | "shared"), players, hz, _, npcs, _] => {
             ceiling::serve(number(players)?, number(hz)? as u32, number(npcs)?, ceiling == "shared")
         }
-        ["serve", "tickwire", players, hz, workers, npcs] => host::serve(
+        ["serve", "tickwire", players, hz, workers, npcs, nice] => host::serve(
             number(players)?,
             number(hz)? as u32,
             number(workers)?,
             number(npcs)? as u32,
+            nice.parse().map_err(std::io::Error::other)?,
         ),
+        ["neighbour"] => neighbour::live(),
         _ if words.contains(&"--help") => {
             print!("cargo bench --bench fanout -- OPTIONS\n\n{}", options::HELP);
             Ok(())

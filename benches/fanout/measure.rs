@@ -4,6 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tickwire::config::Config;
 
 use super::crowd::{Crowd, Play, Seen};
 use super::late::Told;
@@ -35,12 +36,16 @@ pub(crate) struct Setting {
     pub(crate) workers: usize,
     /// Entities of a room that are nobody's; of Tickwire, and as bytes of the ceiling.
     pub(crate) npcs: u32,
+    /// What is added to the niceness of the server; Tickwire's workers add it themselves.
+    #[serde(default)]
+    pub(crate) nice: i32,
 }
 
 impl Setting {
     /// All that is usual.
     pub(crate) fn of(peer: Peer, players: usize, clients: usize, hz: u32) -> Setting {
-        Setting { peer, play: Play::EveryTick, players, clients, hz, workers: 1, npcs: 0 }
+        let (play, nice) = (Play::EveryTick, Config::default().worker_nice);
+        Setting { peer, play, players, clients, hz, workers: 1, npcs: 0, nice }
     }
 
     /// The same with as many clients as would load the server so far, going by a sample.

@@ -7,7 +7,7 @@ use super::measure::Time;
 use super::rows::Rounds;
 use super::server::Peer;
 
-const PARTS: &str = "check,fanout,peers,load,capacity,memory,workers,growth";
+const PARTS: &str = "check,fanout,peers,load,neighbour,capacity,memory,workers,growth";
 const GROWTH: [&str; 4] = ["growth/players", "growth/rooms", "growth/rate", "growth/entities"];
 
 pub(crate) const HELP: &str = "\
@@ -17,9 +17,9 @@ pub(crate) const HELP: &str = "\
   --players 8,50   players of a room
   --clients N      clients in the part `fanout` (30,000 / Hz)
   --peers ws,…     what to compare with: ws, socketio, colyseus, none
-  --parts a,b      of: check, fanout, peers, load, capacity, memory, workers, growth
-                   (and growth/players, growth/rooms, growth/rate, growth/entities);
-                   none: only the summary of `--with`
+  --parts a,b      of: check, fanout, peers, load, neighbour, capacity, memory,
+                   workers, growth (and growth/players, growth/rooms, growth/rate,
+                   growth/entities); none: only the summary of `--with`
   --out FILE       the results as JSON, for `benches/fanout/plot.py`
   --with a,b       results of earlier runs, for the summary
 ";

@@ -11,6 +11,7 @@ use super::capacity;
 use super::crowd::Play;
 use super::machine::{description, raise_file_limit};
 use super::measure::{Sample, Setting, Stage, Time, once, paced};
+use super::neighbour::Neighbour;
 use super::options::Options;
 use super::rows::{Group, Rounds, Row, in_rounds};
 use super::server::{Peer, node_folder};
@@ -53,10 +54,11 @@ pub(crate) fn run(words: &[&str]) -> io::Result<()> {
     }
     let mut results = Results { machine: description(), rows: Vec::new() };
     Row::title();
-    let parts: [(&str, Part); 7] = [
+    let parts: [(&str, Part); 8] = [
         ("fanout", fanout),
         ("peers", peers),
         ("load", load),
+        ("neighbour", neighbour),
         ("capacity", capacity),
         ("memory", memory),
         ("workers", workers),
@@ -151,6 +153,20 @@ fn load(options: &Options) -> io::Result<Vec<Row>> {
     Ok(rows)
 }
 
+/// How late ticks begin beside a process that has something to do once in a while: of workers
+/// that come first, and of others.
+fn neighbour(options: &Options) -> io::Result<Vec<Row>> {
+    let time = Time { window: 2 * options.time().window, ..options.time() };
+    let mut groups = Vec::new();
+    for &hz in &options.hz {
+        let first = Setting::of(Peer::Tickwire, 50, CLIENTS_FOR(hz), hz);
+        let found = loaded(first, SEVEN, options.time())?;
+        groups.push(Group::new("neighbour", [Setting { nice: 0, ..found }, found]));
+    }
+    let _neighbour = Neighbour::start()?;
+    in_rounds(&groups, options.rounds, |setting| at_load(setting, SEVEN, time))
+}
+
 /// The setting with as many clients as load the server so far; the cost of a
 /// client changes with their number, so this is looked for in two steps.
 fn loaded(setting: Setting, share: f64, time: Time) -> io::Result<Setting> {
@@ -220,7 +236,7 @@ fn grown(setting: &Setting, time: Time) -> io::Result<Sample> {
 fn workers(options: &Options) -> io::Result<Vec<Row>> {
     let time = Time { warm: Duration::from_secs(1), window: Duration::from_secs(2) };
     let one = Setting::of(Peer::Tickwire, 50, 7000, 20);
-    let group = Group::new("workers", [one, Setting { workers: 2, ..one }]);
+    let group = Group::new("workers", [one, Setting { workers: 2, nice: 0, ..one }]);
     in_rounds(&[group], options.rounds, |setting| full(setting, time))
 }
 

@@ -170,9 +170,13 @@ impl Row {
     }
 
     fn print(&self) {
-        let Setting { peer, play, players, hz, workers, .. } = self.setting;
+        let Setting { peer, play, players, hz, workers, nice, .. } = self.setting;
         let play = if play == Play::Held { "held" } else { "every" };
-        let name = if workers > 1 { format!("{peer} x{workers}") } else { peer.name().to_owned() };
+        let name = match self.part.as_str() {
+            "neighbour" => format!("nice {nice:+}"),
+            _ if workers > 1 => format!("{peer} x{workers}"),
+            _ => peer.name().to_owned(),
+        };
         let quantiles = |of: fn(&Sample) -> Option<Quantiles>, digits: usize| {
             let p50 = self.spread(|sample| Some(of(sample)?.p50));
             let p99 = self.spread(|sample| Some(of(sample)?.p99));

@@ -6,9 +6,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use rustix::process::nice;
+use rustix::process;
 use serde::{Deserialize, Serialize};
-use tickwire::config::Config;
 
 use super::machine::{Cpu, LOAD_CORE, SERVER_CORE, pin, resident};
 use super::measure::Setting;
@@ -74,7 +73,7 @@ pub(crate) struct Server {
 impl Server {
     /// Starts a server; with more than one worker it has all cores.
     pub(crate) fn start(setting: &Setting) -> io::Result<Server> {
-        let Setting { peer, workers, .. } = *setting;
+        let Setting { peer, workers, nice, .. } = *setting;
         let (players, hz) = (setting.players.to_string(), setting.hz.to_string());
         let mut command = if peer.in_node() {
             let mut command = Command::new("node");
@@ -84,17 +83,18 @@ impl Server {
         } else {
             let mut command = Command::new(std::env::current_exe()?);
             let (workers, npcs) = (workers.to_string(), setting.npcs.to_string());
-            command.args(["serve", peer.name(), &players, &hz, &workers, &npcs]);
+            let nice = nice.to_string();
+            command.args(["serve", peer.name(), &players, &hz, &workers, &npcs, &nice]);
             command
         };
         let cores = if workers > 1 { vec![SERVER_CORE, LOAD_CORE] } else { vec![SERVER_CORE] };
         // A process begins where its parent is, and as nice. Tickwire's workers come first by
         // themselves, as far as they may; the others are to have that too.
         pin(&cores)?;
-        let first = peer != Peer::Tickwire && nice(Config::default().worker_nice).is_ok();
+        let added = peer != Peer::Tickwire && process::nice(nice).is_ok();
         let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
-        if first {
-            nice(-Config::default().worker_nice)?;
+        if added {
+            process::nice(-nice)?;
         }
         pin(&[LOAD_CORE])?;
         let mut child = child?;

@@ -3,6 +3,7 @@
 
 use super::crowd::Play;
 use super::measure::{Quantiles, Sample, Setting};
+use super::neighbour::BUSY;
 use super::parts::{COMPARED_CLIENTS, SEVEN};
 use super::rows::Row;
 use super::server::Peer;
@@ -167,30 +168,17 @@ impl Rows<'_> {
                 [(Peer::Tickwire, Target::AtMost(1.0)), (Peer::Ceiling, Target::None)]
             {
                 if let Some(row) = self.of("load/seven", peer, 50, hz) {
-                    let load = row.middle(|sample| sample.load) * 100.0;
-                    lines.extend(self.lateness(row, load, hz, target));
+                    let of = if peer == Peer::Tickwire { "" } else { " of the ceiling" };
+                    lines.extend(lateness(row, of, target));
                 }
             }
+            let beside = self.0.iter().filter(|row| row.part == "neighbour");
+            for row in beside.filter(|row| row.setting.hz == hz) {
+                let (ms, nice) = (BUSY.as_millis(), row.setting.nice);
+                let of = format!(" beside who is busy {ms} ms a second, niceness {nice},");
+                lines.extend(lateness(row, &of, Target::None));
+            }
         }
-    }
-
-    /// By half seconds from which the machine below took nothing that the kernel noticed: a
-    /// core that is taken away for 20 ms makes more than a hundredth of a window's steps late.
-    /// Windows with another load than the one that was wanted are left out.
-    fn lateness(&self, own: &Row, load: f64, hz: u32, target: Target) -> Vec<String> {
-        let peer = own.setting.peer;
-        let of = if peer == Peer::Tickwire { String::new() } else { format!(" of the {peer}") };
-        let what = format!("p99 of a tick's lateness{of} at {load:.0} % load: {hz} Hz");
-        let loaded = || own.samples.iter().filter(|sample| sample.loads(SEVEN));
-        let pieces = || loaded().flat_map(|sample| &sample.pieces);
-        let whole: Vec<_> = pieces().filter(|piece| piece.stolen == 0.0).collect();
-        let whole = whole.iter().map(|piece| piece.late_us / 1000.0).collect::<Vec<_>>();
-        let halves = format!("{what}, {} of {} half seconds", whole.len(), pieces().count());
-        let windows: Vec<_> = loaded().filter_map(|it| Some(it.late_us?.p99 / 1000.0)).collect();
-        let windows_told = format!("{what}, whole windows");
-        let judged = line(&halves, target, " ms", 2, Spread::of(whole), own);
-        let told = line(&windows_told, Target::None, " ms", 2, Spread::of(windows), own);
-        judged.into_iter().chain(told).collect()
     }
 
     fn memory(&self, lines: &mut Vec<String>) {
@@ -252,6 +240,24 @@ impl Rows<'_> {
             quantiles(row, |sample| sample.echo_ms),
         );
     }
+}
+
+/// By half seconds from which the machine below took nothing that the kernel noticed: a
+/// core that is taken away for 20 ms makes more than a hundredth of a window's steps late.
+/// Windows with another load than the one that was wanted are left out.
+fn lateness(row: &Row, of: &str, target: Target) -> Vec<String> {
+    let (load, hz) = (row.middle(|sample| sample.load) * 100.0, row.setting.hz);
+    let what = format!("p99 of a tick's lateness{of} at {load:.0} % load: {hz} Hz");
+    let loaded = || row.samples.iter().filter(|sample| sample.loads(SEVEN));
+    let pieces = || loaded().flat_map(|sample| &sample.pieces);
+    let whole: Vec<_> = pieces().filter(|piece| piece.stolen == 0.0).collect();
+    let whole = whole.iter().map(|piece| piece.late_us / 1000.0).collect::<Vec<_>>();
+    let halves = format!("{what}, {} of {} half seconds", whole.len(), pieces().count());
+    let windows: Vec<_> = loaded().filter_map(|it| Some(it.late_us?.p99 / 1000.0)).collect();
+    let windows_told = format!("{what}, whole windows");
+    let judged = line(&halves, target, " ms", 2, Spread::of(whole), row);
+    let told = line(&windows_told, Target::None, " ms", 2, Spread::of(windows), row);
+    judged.into_iter().chain(told).collect()
 }
 
 fn quantiles(row: &Row, of: fn(&Sample) -> Option<Quantiles>) -> String {
