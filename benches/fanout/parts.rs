@@ -5,7 +5,9 @@ use std::io;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use rustix::process;
 use serde::{Deserialize, Serialize};
+use tickwire::config::Config;
 
 use super::capacity;
 use super::crowd::Play;
@@ -156,6 +158,11 @@ fn load(options: &Options) -> io::Result<Vec<Row>> {
 /// How late ticks begin beside a process that has something to do once in a while: of workers
 /// that come first, and of others.
 fn neighbour(options: &Options) -> io::Result<Vec<Row>> {
+    let first = Config::default().worker_nice;
+    if process::nice(first).and_then(|_| process::nice(-first)).is_err() {
+        println!("skipped: workers may not come first here, that takes CAP_SYS_NICE");
+        return Ok(Vec::new());
+    }
     let time = Time { window: 2 * options.time().window, ..options.time() };
     let mut groups = Vec::new();
     for &hz in &options.hz {
